@@ -1,0 +1,161 @@
+"""What a book is made of: records, and the views that kernels work on.
+
+Every record array is a 1-D contiguous view of a whole arena (`kernel.arena`). A book is named by the index `h` of its
+BOOK record; its SIDE records stand at `2 * h + side`. BOOK and SIDE hold the absolute indices of the book's other
+sections (`orders_base`, ...), so a kernel takes (arrays, h, ...) and nothing else. After a row is copied to another
+place, `bind` writes those indices anew. Slots are relative to `orders_base`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+def record(size: int, *fields: tuple) -> np.dtype:
+    """A record dtype of exactly `size` bytes from (name, format) in order, or (name, format, offset) for a union."""
+    names, formats, offsets, at = [], [], [], 0
+    for name, fmt, *where in fields:
+        item = np.dtype(fmt).itemsize
+        start = where[0] if where else at
+        assert start % item == 0 and start + item <= size, (name, start, item, size)
+        names.append(name), formats.append(fmt), offsets.append(start)
+        at = max(at, start + item)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size}, align=True)
+
+
+ORDER = record(
+    32,
+    ("price", "i4"),
+    ("leaves_qty", "i4"),
+    ("next", "i4"),  # slot behind in the queue (or the next free slot)
+    ("prev", "i4"),
+    ("bits", "i4"),  # flags and generation, see constants
+    ("ext", "i4"),  # index of the EXT record, NIL when plain; with HOLD_BIT free for the flow's own link
+    ("owner", "i4"),  # participant, NIL = nobody
+    ("tag", "i4"),  # the owner's own number for the order; the engine only carries it
+    ("expiry_ns", "i8", 24),  # union with owner and tag, for orders with HOLD_BIT
+)
+"""One order, half a cache line. A plain order shows all of `leaves_qty`."""
+
+LEVEL = record(
+    24,
+    ("head", "i4"),  # displayed queue
+    ("tail", "i4"),
+    ("hidden_head", "i4"),
+    ("hidden_tail", "i4"),
+    ("qty", "i8"),  # lots shown at this price
+)
+"""One price of one side, inside the window."""
+
+EXT = record(
+    64,
+    ("shown_qty", "i4"),  # lots of the clip shown now (0: hidden)
+    ("display_qty", "i4"),  # clip size; 0 = hidden order
+    ("stop_price", "i4"),
+    ("offset", "i4"),
+    ("limit_price", "i4"),  # a peg's limit, NIL = none; a stop-limit's limit
+    ("kind", "i4"),  # order_type
+    ("peg", "i4"),
+    ("tif", "i4"),
+    ("entry", "i8"),  # order of entry: pegs and stops
+    ("expire_ns", "i8"),  # GTD
+    ("next", "i4"),  # peg list in order of entry / free list
+    ("prev", "i4"),
+    ("heap_at", "i4"),  # place in the stop heap of its side, or in the GTD heap
+    ("heap_at2", "i4"),
+)
+"""What only special orders have."""
+
+SIDE = record(
+    64,
+    ("best", "i8"),  # best price of any order inside or outside the window; NO_BID / NO_ASK when empty
+    ("low", "i8"),  # lowest price of the ladder window of this side
+    ("levels_base", "i8"),
+    ("bits_base", "i8"),
+    ("out_head", "i4"),  # orders outside the window, one list in FIFO order per price
+    ("out_tail", "i4"),
+    ("num_orders", "i4"),  # resting orders, outside the window and hidden included
+    ("num_outside", "i4"),
+    ("num_stops", "i4"),
+    ("trigger", "i4"),  # stop price that triggers first; NO_BID/NO_ASK-like sentinel when none
+    ("spare0", "i8"),
+)
+
+BOOK = record(
+    256,
+    ("orders_base", "i8"),
+    ("exts_base", "i8"),
+    ("events_base", "i8"),
+    ("heaps_base", "i8"),
+    ("num_slots", "i4"),
+    ("num_exts", "i4"),
+    ("num_events_max", "i4"),
+    ("window", "i4"),  # ticks of a side's ladder window, a power of two >= 64
+    ("free_head", "i4"),
+    ("free_ext", "i4"),
+    ("used_slots", "i4"),
+    ("used_exts", "i4"),
+    ("num_events", "i4"),  # events of the message in progress
+    ("stp", "i4"),
+    ("phase", "i4"),
+    ("publish", "i4"),  # 1: write EV_LEVEL events
+    ("special", "i4"),  # 0: no peg, no waiting stop, no call, no GTD: the fast paths are the whole truth
+    ("num_pegs", "i4"),
+    ("peg_head", "i4"),
+    ("peg_tail", "i4"),
+    ("num_gtd", "i4"),
+    ("suspended", "i4"),  # 1: events full in mid-message; drain, then `resume`
+    ("keep_on_decrease", "i4"),  # venue option: replace to a smaller qty at the same price keeps the place
+    ("spare1", "i4"),
+    ("last_price", "i8"),  # of the last trade; NIL before the first
+    ("entries", "i8"),  # counter of entries (pegs, stops)
+    ("trades", "i8"),  # count
+    # the report of the message just processed
+    ("status", "i4"),
+    ("reason", "i4"),
+    ("filled_qty", "i8"),
+    ("leaves_qty", "i8"),
+    ("notional", "i8"),  # sum of price x qty of the fills of the message's own order
+    ("slot", "i4"),  # where the message's order rests or waits; NIL when it does not
+    ("spare2", "i4"),
+)
+
+EVENT = record(
+    32,
+    ("kind", "i4"),  # EV_*
+    ("slot", "i4"),  # EV_FILL: the maker's slot; else the order's; EV_LEVEL: side
+    ("price", "i4"),
+    ("qty", "i4"),  # traded, cancelled, ...; EV_LEVEL: lots shown before this message
+    ("leaves_qty", "i4"),  # of the order in `slot`, afterwards; 0 = it is gone
+    ("owner", "i4"),  # of the order in `slot` (NIL also for flow with HOLD_BIT)
+    ("tag", "i4"),
+    ("taker_slot", "i4"),  # a triggered stop or the buy/sell of an uncross; NIL: the message's own order
+)
+"""One consequence of a message, in order of happening. In an uncross `slot` is the buy and `taker_slot` the sell."""
+
+
+class BookArrays(NamedTuple):
+    """Views of an arena that hold any number of books.
+
+    | field    | dtype  | one record is                                   |
+    | -------- | ------ | ----------------------------------------------- |
+    | `books`  | BOOK   | a book                                          |
+    | `sides`  | SIDE   | a side of a book, at `2 * h + side`             |
+    | `orders` | ORDER  | a slot of an order pool                         |
+    | `levels` | LEVEL  | a price of a side's ladder window               |
+    | `words`  | uint64 | 64 prices of a ladder bitmap, or of a layer above |
+    | `exts`   | EXT    | the rest of a special order                     |
+    | `events` | EVENT  | a consequence of the message in progress        |
+    | `ints`   | int32  | heap entries                                    |
+    """
+
+    books: np.ndarray
+    sides: np.ndarray
+    orders: np.ndarray
+    levels: np.ndarray
+    words: np.ndarray
+    exts: np.ndarray
+    events: np.ndarray
+    ints: np.ndarray

@@ -1,0 +1,46 @@
+"""Errors of callers. A trader's mistake is never one of these: it is a report with a `reason`."""
+
+from __future__ import annotations
+
+
+class QslError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(QslError, ValueError):
+    """A setting is impossible; the message names the field, what is allowed, and the value found."""
+
+
+class OrderError(QslError, ValueError):
+    """An argument of an order is not of the documented form: a mistake of the program, not of the trader."""
+
+
+class DataError(QslError, ValueError):
+    """A file is not what its format says; the message names the file and the line."""
+
+
+class CapacityError(QslError, RuntimeError):
+    """A fixed-size structure is full; the message names it, its size, and the setting to raise."""
+
+
+class MissingExtraError(QslError, ImportError):
+    """An optional package is needed; the message names the extra that brings it."""
+
+
+def require(holds: bool, owner: object, field: str, allowed: str, value: object, error: type = ConfigError) -> None:
+    """Raise `error` unless `holds`: "Owner.field must be <allowed>, was <value>"."""
+    if not holds:
+        name = owner if isinstance(owner, str) else type(owner).__name__
+        raise error(f"{name}.{field} must be {allowed}, was {value!r}")
+
+
+def require_extra(module: str, extra: str):
+    """Import an optional module, or raise an error that says how to install it."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{module} is not installed; it comes with the extra [{extra}]: pip install 'quant-sim-lab[{extra}]'"
+        ) from error
