@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 
 class QslError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -34,7 +36,7 @@ def require(holds: bool, owner: object, field: str, allowed: str, value: object,
         raise error(f"{name}.{field} must be {allowed}, was {value!r}")
 
 
-def require_extra(module: str, extra: str):
+def require_extra(module: str, extra: str) -> ModuleType:
     """Import an optional module, or raise an error that says how to install it."""
     import importlib
 
