@@ -1,0 +1,1 @@
+"""Slow twins: plain Python that says what the compiled code must do."""
