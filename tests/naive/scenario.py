@@ -103,7 +103,8 @@ def run_scenario(case: Scenario, book) -> None:
     for number, (message, expected) in enumerate(zip(case.messages, case.reports, strict=True)):
         got = tuple(book.apply(message))[:4]
         assert got == expected, f"{case.title}: message {number} {message}"
-    assert ["%d:%d<%d@%d*%d" % trade for trade in book.trades] == case.trades, case.title
+    trades = [f"{seq}:{maker}<{taker}@{price}*{qty}" for seq, maker, taker, price, qty in book.trades]
+    assert trades == case.trades, case.title
     for side, expected in (("buy", case.bids), ("sell", case.asks)):
         rows = [
             f"{'M' if price is None else price}:{order_id}*{qty}/{shown}"
