@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import NamedTuple
 
-from tests.naive.order import NO_REST, OTHER, STOPS, Order, Report, better, inside, meets, not_beyond, refuse, short_of
-
-
-class Sweep(NamedTuple):
-    """What an arriving order did to the other side."""
-
-    trades: list  # (maker, price, qty), in order
-    gone: list  # makers that left the book
-    lost: bool  # the taker lost lots by decrement
-    stopped: bool  # self-trade prevention ended the taker
+from tests.naive.order import (
+    NO_REST,
+    OTHER,
+    STOPS,
+    Order,
+    Report,
+    bad_add,
+    better,
+    inside,
+    meets,
+    not_beyond,
+    refuse,
+    short_of,
+)
+from tests.naive.sweep import sweep
 
 
 class NaiveBook:
@@ -82,30 +86,7 @@ class NaiveBook:
             participant=m.get("participant"),
             expire_ns=m.get("expire_ns"),
         )
-        return self._bad_add(order) or self._bad_arrival(order) or self._enter(order)
-
-    def _bad_add(self, o: Order) -> Report | None:
-        if o.order_id in self.alive:
-            return refuse("DUPLICATE_ORDER")
-        if o.side not in OTHER:
-            return refuse("BAD_SIDE")
-        if not inside(o.qty):
-            return refuse("BAD_QTY")
-        if o.can_rest() and o.display_qty is not None and not inside(o.display_qty, 0):
-            return refuse("BAD_DISPLAY")
-        if o.order_type == "limit" and not inside(o.price) or o.order_type == "stop_limit" and not inside(o.limit):
-            return refuse("BAD_PRICE")
-        if o.order_type == "pegged" and o.limit is not None and not inside(o.limit):
-            return refuse("BAD_PRICE")
-        if o.order_type in STOPS and not inside(o.stop_price):
-            return refuse("BAD_STOP_PRICE")
-        if o.order_type == "pegged" and not (o.peg and inside(o.offset, -(2**31))):
-            return refuse("BAD_PEG")
-        if o.post_only and (o.order_type in ("market", *STOPS) or o.tif in NO_REST):
-            return refuse("BAD_COMBINATION")
-        if self.phase == "call" and o.tif in NO_REST and o.order_type not in STOPS:
-            return refuse("WRONG_PHASE")
-        return None
+        return bad_add(order, self.alive, self.phase) or self._bad_arrival(order) or self._enter(order)
 
     def _bad_arrival(self, o: Order) -> Report | None:
         """The reasons that depend on the book: a peg that cannot wait, post-only. May slide the order's price."""
@@ -227,10 +208,10 @@ class NaiveBook:
         wanted = o.qty
         if o.tif == "fok":
             trial = copy.copy(o)
-            run = self._sweep(trial, copy.deepcopy(self.sides[OTHER[o.side]]))
+            run = sweep(trial, copy.deepcopy(self.sides[OTHER[o.side]]), self.stp)
             if sum(qty for _, _, qty in run.trades) < wanted:
                 return Report("canceled", "FOK_KILLED")
-        run = self._sweep(o, self.sides[OTHER[o.side]])
+        run = sweep(o, self.sides[OTHER[o.side]], self.stp)
         for maker in run.gone:
             self._forget(maker)
         for maker, price, qty in run.trades:
@@ -249,46 +230,6 @@ class NaiveBook:
             return Report("canceled", "IOC_REST", filled, 0, notional)
         self._rest(o)
         return Report("partial" if filled else "ack", "SELF_TRADE" if run.lost else "", filled, o.qty, notional)
-
-    def _sweep(self, taker: Order, makers: list[Order]) -> Sweep:
-        """Trade with the front of `makers` while prices meet; changes only the orders handed in and that list."""
-        run = Sweep([], [], False, False)
-        while taker.qty and makers:
-            maker = min(makers, key=Order.rank)  # the first of the best: earliest in time
-            if not meets(taker.side, taker.price, maker.price):
-                break
-            qty = min(taker.qty, maker.qty if maker.hidden else maker.shown)
-            own = taker.participant is not None and taker.participant == maker.participant
-            if own and self.stp in ("cancel_taker", "cancel_resting", "cancel_both"):
-                if self.stp != "cancel_taker":
-                    makers.remove(maker)
-                    run.gone.append(maker)
-                if self.stp != "cancel_resting":
-                    return run._replace(stopped=True)
-                continue
-            if own and self.stp == "decrement":
-                run = run._replace(lost=True)
-            else:
-                run.trades.append((maker, maker.price, qty))
-                maker.filled += qty
-            taker.qty -= qty
-            maker.qty -= qty
-            self._take_shown(maker, qty, makers)
-            if maker.qty == 0:
-                run.gone.append(maker)
-        return run
-
-    @staticmethod
-    def _take_shown(maker: Order, qty: int, makers: list[Order]) -> None:
-        """Take lots off what a maker shows; an empty clip is shown anew at the back."""
-        if maker.qty == 0:
-            makers.remove(maker)
-        elif not maker.hidden:
-            maker.shown -= qty
-            if maker.shown == 0:
-                makers.remove(maker)
-                maker.shown = maker.clip()
-                makers.append(maker)
 
     def _rest(self, o: Order) -> None:
         o.shown = o.clip()

@@ -90,3 +90,28 @@ def short_of(side: str, price: int) -> int:
 
 def not_beyond(side: str, price: int, limit: int) -> int:
     return min(price, limit) if side == "buy" else max(price, limit)
+
+
+def bad_add(o: Order, alive: dict, phase: str) -> Report | None:
+    """The first reason against a new order that does not depend on what stands in the book."""
+    if o.order_id in alive:
+        return refuse("DUPLICATE_ORDER")
+    if o.side not in OTHER:
+        return refuse("BAD_SIDE")
+    if not inside(o.qty):
+        return refuse("BAD_QTY")
+    if o.can_rest() and o.display_qty is not None and not inside(o.display_qty, 0):
+        return refuse("BAD_DISPLAY")
+    if o.order_type == "limit" and not inside(o.price) or o.order_type == "stop_limit" and not inside(o.limit):
+        return refuse("BAD_PRICE")
+    if o.order_type == "pegged" and o.limit is not None and not inside(o.limit):
+        return refuse("BAD_PRICE")
+    if o.order_type in STOPS and not inside(o.stop_price):
+        return refuse("BAD_STOP_PRICE")
+    if o.order_type == "pegged" and not (o.peg and inside(o.offset, -(2**31))):
+        return refuse("BAD_PEG")
+    if o.post_only and (o.order_type in ("market", *STOPS) or o.tif in NO_REST):
+        return refuse("BAD_COMBINATION")
+    if phase == "call" and o.tif in NO_REST and o.order_type not in STOPS:
+        return refuse("WRONG_PHASE")
+    return None
