@@ -1,0 +1,273 @@
+"""Compiled kernels on disk: safe against edits in other files, compiled by one process while the others wait.
+
+This stands on private parts of numba (`Dispatcher.compile`, `FunctionCache` and their helpers) and is written for the
+minor version in `NUMBA_MINOR`; with another one `kernel.jit` warns and compiles in every process instead.
+
+Where the files lie: `QSL_CACHE_DIR`, else the user's cache directory. A directory that cannot be written is still read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+import sys
+import time
+import warnings
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
+from numba.core.serialize import dumps
+
+from qsl_envs.kernel.lock import FileLock
+from qsl_envs.kernel.sources import stamp_of
+
+NUMBA_MINOR = "0.68"
+
+_FLAGS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "FULL_TRACEBACKS")
+_ANNOUNCE_AFTER_S = 1.0
+
+
+def cache_dir() -> str:
+    """Where compiled kernels are kept: `QSL_CACHE_DIR`, else `quant-sim-lab` in the user's cache directory."""
+    chosen = os.environ.get("QSL_CACHE_DIR")
+    if chosen:
+        return os.path.abspath(chosen)
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    return os.path.join(base, "quant-sim-lab")
+
+
+@dataclass
+class CompileCounts:
+    """What this process has done so far: kernels compiled here, kernels loaded from disk, seconds spent compiling."""
+
+    compiled: int = 0
+    loaded: int = 0
+    compile_s: float = 0.0
+
+
+COUNTS = CompileCounts()
+
+
+class KernelDispatcher(CPUDispatcher):
+    """Numba's dispatcher with our cache, and with one compiling process at a time."""
+
+    def enable_caching(self) -> None:
+        """Keep what is compiled on disk, unless the function has no source file."""
+        stamp = stamp_of(self.py_func)
+        if stamp is not None:
+            self._cache = _KernelCache(self.py_func, stamp)
+
+    def compile(self, sig):
+        """Compile for one signature, or load it; see `numba.core.dispatcher.Dispatcher.compile`."""
+        known = sig in self.overloads or _holds(self._cache, sig, self.targetctx)
+        # Numba's own lock first, as when a plain jitted function calls a kernel: one order of locks, no deadlock.
+        with global_compiler_lock, nullcontext() if known else _TURN.taken():
+            misses = self._cache_misses[sig]
+            entry = super().compile(sig)  # looks on disk again: another process may have been here while we waited
+            COUNTS.compiled += self._cache_misses[sig] > misses
+            return entry
+
+    def get_call_template(self, args, kws):
+        """Type a call from compiled code; constants count as plain numbers.
+
+        Numba would compile the callee anew for every value of every constant argument. What a constant is good for,
+        LLVM finds out by itself in the leaves that are inlined.
+        """
+        plain = tuple(types.unliteral(arg) for arg in args)
+        return super().get_call_template(plain, {name: types.unliteral(arg) for name, arg in kws.items()})
+
+
+class _Turn:
+    """This process's turn to compile. Entered again by every kernel that the first one calls."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._start = 0.0
+        self._told = False
+        self._lock: FileLock | None = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._reset_in_child)
+
+    @contextmanager
+    def taken(self):
+        if self._depth == 0:
+            self._begin()
+        elif not self._told and time.perf_counter() - self._start > _ANNOUNCE_AFTER_S:
+            self._tell()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._end()
+
+    def _begin(self) -> None:
+        folder = cache_dir()
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError:
+            pass  # then nothing can be locked or saved here; saving says so
+        lock = FileLock(os.path.join(folder, "compile.lock"))
+        self._lock = lock if lock.acquire(on_wait=_tell_waiting) else None
+        self._start, self._told = time.perf_counter(), False
+        self._compiled_before = COUNTS.compiled
+        if sys.stderr is not None and sys.stderr.isatty():
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told = True
+        _say("compiling kernels, once after an install or an edit ...")
+
+    def _end(self) -> None:
+        seconds = time.perf_counter() - self._start
+        COUNTS.compile_s += seconds
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        if self._told and seconds > _ANNOUNCE_AFTER_S:
+            _say(f"compiled {COUNTS.compiled - self._compiled_before} kernels in {seconds:.1f} s")
+
+    def _reset_in_child(self) -> None:
+        if self._lock is not None:
+            self._lock.forget()
+        self._lock, self._depth = None, 0
+
+
+class _Locator(_CacheLocator):
+    """Tells numba's cache where one function's files lie and which sources they are good for."""
+
+    def __init__(self, function, stamp: str) -> None:
+        self._py_file = function.__code__.co_filename  # read by numba's warnings
+        folder = os.path.dirname(os.path.abspath(self._py_file))
+        place = hashlib.sha256(folder.encode()).hexdigest()[:16]
+        self._path = os.path.join(cache_dir(), f"{os.path.basename(folder)}_{place}_{_variant()}")
+        self._stamp = (stamp, numba.__version__, llvmlite.__version__, np.__version__)
+        # Two functions of one name in one file are inner ones; top-level names keep their file when lines move.
+        self._line = str(function.__code__.co_firstlineno) if "<locals>" in function.__qualname__ else "0"
+
+    def get_cache_path(self):
+        return self._path
+
+    def get_source_stamp(self):
+        return self._stamp
+
+    def get_disambiguator(self):
+        return self._line
+
+
+class _Impl(CompileResultCacheImpl):
+    """Numba's way of writing a compile result, at our place."""
+
+    def __init__(self, function, locator: _Locator) -> None:
+        # Not the base's: it would look for one of numba's locators.
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = locator
+        module = os.path.splitext(os.path.basename(inspect.getfile(function)))[0]
+        self._filename_base = self.get_filename_base(f"{module}.{function.__qualname__}", getattr(sys, "abiflags", ""))
+
+
+class _KernelCache(FunctionCache):
+    """The files of one kernel."""
+
+    _warned = False
+
+    def __init__(self, function, stamp: str) -> None:
+        self._name = repr(function)
+        self._py_func = function
+        self.stamp = stamp
+        self._impl = _Impl(function, _Locator(function, stamp))
+        self._cache_path = self._impl.locator.get_cache_path()
+        self._cache_file = IndexDataCacheFile(
+            self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
+        self.enable()
+
+    def holds(self, sig, target_context) -> bool:
+        """True if the index names this signature, compiled from these sources for this CPU."""
+        try:
+            return self._index_key(sig, target_context.codegen()) in self._cache_file._load_index()
+        except Exception:  # a damaged index: load_overload says so
+            return False
+
+    def load_overload(self, sig, target_context):
+        try:
+            found = super().load_overload(sig, target_context)
+        except OSError:
+            return None  # nothing can be read there; if nothing can be written either, saving says so
+        except Exception as error:  # a truncated or foreign file may raise anything at all
+            warnings.warn(f"kernel cache: cannot read {self._name}, compiling it again ({error!r})", stacklevel=2)
+            self._try_to_flush()
+            return None
+        COUNTS.loaded += found is not None
+        return found
+
+    def save_overload(self, sig, data) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            if not _KernelCache._warned:
+                _KernelCache._warned = True
+                warnings.warn(
+                    f"kernel cache: cannot write {self._cache_path} ({error.strerror}); kernels are compiled in every "
+                    "process. Set QSL_CACHE_DIR to a directory that can be written.",
+                    stacklevel=2,
+                )
+
+    def _try_to_flush(self) -> None:
+        try:
+            self.flush()
+        except OSError:
+            self.disable()
+
+    def _index_key(self, sig, codegen):
+        """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources."""
+        cells = tuple(_identity(cell.cell_contents) for cell in self._py_func.__closure__ or ())
+        code = hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
+        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps(cells)).hexdigest()
+
+
+def _identity(value):
+    """A kernel's name and stamp, since a pickled one differs in each process; anything else as it is."""
+    if isinstance(value, KernelDispatcher) and isinstance(value._cache, _KernelCache):
+        function = value.py_func
+        return function.__module__, function.__qualname__, function.__code__.co_code, value._cache.stamp
+    return value
+
+
+def _holds(cache, sig, target_context) -> bool:
+    return isinstance(cache, _KernelCache) and cache.holds(sig, target_context)
+
+
+def _variant() -> str:
+    """A short name for the settings that change what is compiled."""
+    flags = [(name, getattr(numba.config, name, None)) for name in _FLAGS]
+    flags.append(("QSL_CHECK", os.environ.get("QSL_CHECK", "")))
+    return hashlib.sha256(repr(flags).encode()).hexdigest()[:8]
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None and os.environ.get("QSL_QUIET", "") in ("", "0"):
+        sys.stderr.write(f"qsl: {text}\n")
+        sys.stderr.flush()
+
+
+def _tell_waiting() -> None:
+    _say("another process is compiling kernels; waiting for it ...")
+
+
+_TURN = _Turn()

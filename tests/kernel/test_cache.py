@@ -1,0 +1,265 @@
+"""The cache of compiled kernels, seen from outside: each test runs a small package of its own in fresh processes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.kernel.sources import _file_of, imported_names
+
+pytestmark = pytest.mark.compiled
+
+CALLER = """
+    from qsl_envs.kernel.jit import kernel
+    from rooms.callee import add
+    from rooms import numbers
+
+    @kernel
+    def total(n):
+        s = 0
+        for i in range(n):
+            s = add(s, i) + numbers.STEP
+        return s
+"""
+CALLEE = """
+    from qsl_envs.kernel.jit import kernel
+
+    @kernel
+    def add(a, b):
+        return a + b
+"""
+RUN = """
+    import json
+    from qsl_envs.kernel.cache import COUNTS
+    from rooms.caller import total
+    value = total(4)
+    print(json.dumps({"value": value, "compiled": COUNTS.compiled, "loaded": COUNTS.loaded}))
+"""
+
+
+@pytest.fixture
+def rooms(tmp_path):
+    """A package of two kernel files and a constant; returns its folder."""
+    write(tmp_path / "rooms" / "__init__.py", "")
+    write(tmp_path / "rooms" / "numbers.py", "STEP = 0\n")
+    write(tmp_path / "rooms" / "caller.py", CALLER)
+    write(tmp_path / "rooms" / "callee.py", CALLEE)
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(textwrap.dedent(text))
+
+
+def start(folder: Path, code: str = RUN, **env: str) -> subprocess.Popen:
+    settings = {"QSL_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, **settings, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> dict:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return {**json.loads(out.splitlines()[-1]), "stderr": err}
+
+
+def run(folder: Path, code: str = RUN, **env: str) -> dict:
+    return finish(start(folder, code, **env))
+
+
+def test_a_second_process_loads_and_does_not_compile(rooms):
+    first, second = run(rooms), run(rooms)
+    assert (first["value"], first["compiled"]) == (6, 2)
+    assert (second["value"], second["compiled"], second["loaded"]) == (6, 0, 1)
+
+
+def test_an_edit_in_the_callees_file_reaches_the_caller(rooms):
+    run(rooms)
+    write(rooms / "rooms" / "callee.py", CALLEE.replace("a + b", "a - b"))
+    edited = run(rooms)
+    assert (edited["value"], edited["compiled"]) == (-6, 2)
+    assert run(rooms)["compiled"] == 0
+
+
+def test_an_edit_of_a_constant_in_a_third_file_reaches_the_caller_alone(rooms):
+    run(rooms)
+    write(rooms / "rooms" / "numbers.py", "STEP = 100\n")
+    edited = run(rooms)
+    assert (edited["value"], edited["compiled"]) == (406, 1)  # the callee does not import it: loaded
+
+
+def test_an_edit_while_the_process_runs_does_not_poison_the_cache(rooms):
+    edit_then_compile = """
+        import json, pathlib
+        from rooms.caller import total
+        path = pathlib.Path(__import__("rooms.callee").callee.__file__)
+        path.write_text(path.read_text().replace("a + b", "a - b"))
+        print(json.dumps({"value": total(4)}))
+    """
+    assert run(rooms, edit_then_compile)["value"] == 6  # what was imported
+    assert run(rooms)["value"] == -6  # what the file says now
+
+
+def test_two_processes_at_once_compile_once(rooms):
+    results = [finish(process) for process in [start(rooms) for _ in range(3)]]
+    assert [result["value"] for result in results] == [6, 6, 6]
+    assert sorted(result["compiled"] for result in results) == [0, 0, 2]
+
+
+def test_whoever_waits_says_so_and_quiet_means_quiet(rooms):
+    from qsl_envs.kernel.lock import FileLock
+
+    (rooms / "cache").mkdir()
+    lock = FileLock(str(rooms / "cache" / "compile.lock"))
+    assert lock.acquire(on_wait=lambda: pytest.fail("nobody else holds it"))
+    waiting = start(rooms)
+    assert waiting.stderr is not None
+    said = waiting.stderr.readline()
+    lock.release()
+    assert "waiting" in said
+    assert finish(waiting)["compiled"] == 2
+    assert run(rooms, QSL_QUIET="1", QSL_CHECK="1")["stderr"] == ""
+
+
+def test_a_forked_child_compiles_for_itself(rooms):
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    forked = """
+        import json, os
+        from rooms.caller import total
+        from rooms.callee import add
+        add(1, 2)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(total(4))
+        print(json.dumps({"value": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}))
+    """
+    assert run(rooms, forked)["value"] == 6
+
+
+def test_flags_that_change_the_code_have_their_own_files(rooms):
+    run(rooms)
+    assert run(rooms, NUMBA_BOUNDSCHECK="1")["compiled"] == 2
+    assert run(rooms, QSL_CHECK="1")["compiled"] == 2
+    assert run(rooms)["compiled"] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of this kind exist on POSIX only")
+def test_a_place_that_cannot_be_written_costs_a_warning_not_the_run(rooms):
+    (rooms / "file").write_text("in the way")
+    blocked = run(rooms, QSL_CACHE_DIR=str(rooms / "file" / "cache"))
+    assert (blocked["value"], blocked["compiled"]) == (6, 2)
+    assert blocked["stderr"].count("QSL_CACHE_DIR") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_cache_is_read(rooms):
+    run(rooms)
+    places = [rooms / "cache", *(rooms / "cache").rglob("*")]
+    for place in places:
+        place.chmod(0o555)
+    try:
+        assert run(rooms)["compiled"] == 0
+    finally:
+        for place in places:
+            place.chmod(0o755)
+
+
+def test_a_damaged_file_is_compiled_again(rooms):
+    run(rooms)
+    for path in (rooms / "cache").rglob("*.nbc"):
+        path.write_bytes(path.read_bytes()[:100])
+    again = run(rooms)
+    assert (again["value"], again["compiled"]) == (6, 2)
+    assert "compiling it again" in again["stderr"]
+    assert run(rooms)["compiled"] == 0
+
+
+def test_a_kernel_made_by_a_factory_is_kept_per_kernel_it_closes_over(rooms):
+    write(
+        rooms / "rooms" / "factory.py",
+        """
+        from qsl_envs.kernel.jit import kernel
+        from rooms.callee import add
+
+        @kernel
+        def times(a, b):
+            return a * b
+
+        def apply(f):
+            @kernel
+            def twice(a, b):
+                return f(f(a, b), b)
+            return twice
+
+        added, multiplied = apply(add), apply(times)
+        """,
+    )
+    code = """
+        import json
+        from qsl_envs.kernel.cache import COUNTS
+        from rooms.factory import added, multiplied
+        value = [added(2, 5), multiplied(2, 5)]
+        print(json.dumps({"value": value, "compiled": COUNTS.compiled}))
+    """
+    assert run(rooms, code)["value"] == [12, 50]
+    again = run(rooms, code)
+    assert (again["value"], again["compiled"]) == ([12, 50], 0)
+
+
+def test_constants_do_not_multiply_the_compiled_versions():
+    @kernel
+    def add(a, b):
+        return a + b
+
+    @kernel
+    def several(x):
+        return add(1, x) + add(2, x) + add(x, 3)
+
+    assert several(10) == 36
+    assert len(add.signatures) == 1
+
+
+def test_the_import_scan_misses_nothing_that_the_parser_finds():
+    root = Path(__file__).parents[2]
+    compared = 0
+    for path in sorted((root / "qsl_envs").rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        text = path.read_text()
+        found = imported_names(text, module.rpartition(".")[0])
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                wanted = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                wanted = {node.module} | {f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"}
+            else:
+                continue
+            assert wanted <= found, (path, wanted - found)
+            compared += len(wanted)
+    assert compared > 50
+
+
+def test_the_import_scan_reads_every_form():
+    text = "from . import a\nfrom ..b import (c,  # with (a remark)\n    d)\nimport e.f as g, h\nif 1: import i\n"
+    text += "from j \\\n  import k\n"
+    assert imported_names(text, "p.q") == {"p.q", "p.q.a", "p.b", "p.b.c", "p.b.d", "e", "e.f", "h", "i", "j", "j.k"}
+
+
+def test_a_name_that_is_no_module_has_no_file():
+    assert _file_of("qsl_envs.errors.QslError") is None
+    assert _file_of("qsl_envs.errors").endswith("errors.py")
+    assert _file_of("qsl_envs.kernel.lock").endswith("lock.py")
