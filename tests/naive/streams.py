@@ -260,10 +260,14 @@ def mirror_message(m: dict) -> dict:
     return image
 
 
-def mirror_trade(trade: tuple, auction: bool) -> tuple:
-    """Image of a trade; in an uncross the buy is named first, so the two change places."""
-    seq, maker, taker, price, qty = trade
-    return (seq, taker, maker, AXIS - price, qty) if auction else (seq, maker, taker, AXIS - price, qty)
+def mirror_trades(trades: list[tuple], auction_volume: int = 0) -> list[tuple]:
+    """Image of a message's trades. An uncross prints its volume first, and names the buy first, not the maker."""
+    image = []
+    for seq, maker, taker, price, qty in trades:
+        pair = (taker, maker) if auction_volume > 0 else (maker, taker)
+        auction_volume -= qty
+        image.append((seq, *pair, AXIS - price, qty))
+    return image
 
 
 def mirror_rows(rows: list[tuple]) -> list[tuple]:
@@ -272,3 +276,8 @@ def mirror_rows(rows: list[tuple]) -> list[tuple]:
         (SIDES[1 - SIDES.index(side)], None if price is None else AXIS - price, *rest) for side, price, *rest in rows
     ]
     return sorted(image, key=lambda row: SIDES.index(row[0]))
+
+
+def mirror_pending(rows: list[tuple]) -> list[tuple]:
+    """Image of `pending()` rows."""
+    return [(order_id, SIDES[1 - SIDES.index(side)], *rest) for order_id, side, *rest in rows]
