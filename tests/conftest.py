@@ -17,3 +17,12 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip("the real samples are not here: set QSL_DATA to their folder")
     return path
+
+
+def pytest_collection_modifyitems(items):
+    """Under `NUMBA_DISABLE_JIT=1` there is no compiled code to speak of."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0":
+        return
+    for item in items:
+        if item.get_closest_marker("compiled"):
+            item.add_marker(pytest.mark.skip(reason="kernels are interpreted"))

@@ -23,7 +23,8 @@ FOLLOWED = ("qsl_envs", "baselines", "leagues", "evolve")
 """Top-level packages that are followed wherever they are installed."""
 
 _IMPORT = re.compile(
-    r"(?:^|[;:])[ \t]*(?:from[ \t]*(\.*[\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]+))",
+    r"(?:^|[;:])[ \t]*"  # at the start of a statement
+    r"(?:from[ \t]*(\.*[\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]+))",
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"#[^\n]*")
