@@ -1,4 +1,4 @@
-"""The naive book against checks that know no book: conservation, priority, mirror. What it passes here the engine must match."""
+"""The naive book against checks that know no book: conservation, priority, mirror."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Referee:
         for _, maker, taker, price, qty in trades:
             self.trade(maker, taker, price, qty)
         if own is not None and status in ("ack", "partial"):
-            assert leaves == self.cells_qty(m) - filled, "report: leaves"
+            assert leaves == m["qty"] - filled, "report: leaves"
         if m["action"] in ("call", "uncross") and status != "reject":
             self.call = m["action"] == "call"
         self.survivors(m, after, pending)
@@ -65,10 +65,6 @@ class Referee:
                 if cells.get("participant") == m["participant"]:
                     self.open[other] = 0
         return None
-
-    @staticmethod
-    def cells_qty(m: dict) -> int:
-        return m["qty"]
 
     def trade(self, maker: int, taker: int, price: int, qty: int) -> None:
         assert qty > 0, "a trade of nothing"

@@ -209,7 +209,7 @@ def price_jumps(seed: int, n: int) -> list[dict]:
 
 
 def sweeps(seed: int, n: int, resting: int = 1_000) -> list[dict]:
-    """`resting` orders on one side, icebergs and hidden ones among them, swept at once; then again on the other side."""
+    """`resting` orders on a side, icebergs and hidden ones among them, swept by one order; again and again."""
     rng = random.Random(seed)
     out: list[dict] = []
     order_id = 1
