@@ -23,7 +23,7 @@ from qsl_envs.errors import MissingExtraError, QslError
 BUILT_IN = {
     "match": "qsl_envs.engine.match_file",
     "data": "qsl_envs.replay.command",
-    "warmup": "qsl_envs.kernel.warmup",
+    "warmup": "qsl_envs.command_warmup",
     "list": "qsl_envs.command_list",
 }
 """Subcommand -> module."""

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -52,11 +53,15 @@ def cache_dir() -> str:
 
 @dataclass
 class CompileCounts:
-    """What this process has done so far: kernels compiled here, kernels loaded from disk, seconds spent compiling."""
+    """What this process has done so far."""
 
     compiled: int = 0
+    """kernels compiled here, one for each signature"""
     loaded: int = 0
+    """kernels loaded from disk"""
     compile_s: float = 0.0
+    on_compiled: Callable[[], None] | None = None
+    """called after each compiled kernel, by whoever shows the progress; the usual notice is left out then"""
 
 
 COUNTS = CompileCounts()
@@ -78,7 +83,10 @@ class KernelDispatcher(CPUDispatcher):
         with global_compiler_lock, nullcontext() if known else _TURN.taken():
             misses = self._cache_misses[sig]
             entry = super().compile(sig)  # looks on disk again: another process may have been here while we waited
-            COUNTS.compiled += self._cache_misses[sig] > misses
+            if self._cache_misses[sig] > misses:
+                COUNTS.compiled += 1
+                if COUNTS.on_compiled is not None:
+                    COUNTS.on_compiled()
             return entry
 
     def get_call_template(self, args, kws):
@@ -130,6 +138,8 @@ class _Turn:
             self._tell()
 
     def _tell(self) -> None:
+        if COUNTS.on_compiled is not None:
+            return
         self._told = True
         _say("compiling kernels, once after an install or an edit ...")
 
