@@ -241,6 +241,15 @@ def unborn_ids(seed: int, n: int) -> list[dict]:
 REGIMES = {f.__name__: f for f in (thin_books, one_side_empty, cancel_storms, price_jumps, sweeps, unborn_ids)}
 
 
+def scatter_ids(messages: list[dict]) -> list[dict]:
+    """The same day with ids all over the 64 bits, negative ones among them; 0 stays 0."""
+
+    def far(order_id: int) -> int:
+        return (order_id * 0x9E3779B97F4A7C15 + 2**63) % 2**64 - 2**63
+
+    return [m | {k: far(m[k]) for k in ("order_id", "new_order_id") if m.get(k) is not None} for m in messages]
+
+
 # ---- mirror images
 
 AXIS = 2**31
