@@ -1,4 +1,4 @@
-"""Sphinx settings. Pages are Markdown (MyST); the reference comes from docstrings, environment pages from the registry."""
+"""Sphinx settings. Pages are Markdown; the reference comes from docstrings, environment pages from the registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import qsl_envs  # noqa: E402
 
 project = "Quant Sim Lab"
 author = "The Quant Sim Lab authors"
-copyright = f"2026, {author}"  # noqa: A001
+copyright = f"2026, {author}"
 release = version = qsl_envs.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax", "environment_pages"]

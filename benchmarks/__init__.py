@@ -1,0 +1,1 @@
+"""Measurements that write their own tables: `python -m benchmarks`, or one file at a time."""
