@@ -40,6 +40,9 @@ STOP_BIT = 64  # a waiting stop: in no queue
 PARKED_BIT = 128  # a peg without a price, or (in a call) a market order: in no price queue
 LIVE_BIT = 256  # the order exists
 MARKET_BIT = 512  # a market order that rests during a call
+POST_REJECT_BIT = 1024  # post-only, refused when it would trade; remembered for a replace
+POST_SLIDE_BIT = 2048  # post-only, slid when it would trade
+FLAG_BITS = 4095
 GENERATION_SHIFT = 12
 
 PRICE_MAX = 2**31 - 1
@@ -48,6 +51,9 @@ NO_BID = 0
 """`SIDE.best` of an empty bid side: below every price."""
 NO_ASK = 2**31
 """`SIDE.best` of an empty ask side: above every price."""
+
+MARKET_IOC = 2
+"""`submit_plain(ioc=...)`: 0 rests, 1 is an immediate-or-cancel limit order, this is a market order (its rest has another reason)."""
 
 # kind of an EVENT that a message caused, in order of happening
 EV_FILL, EV_CANCELED, EV_LEVEL, EV_TRIGGERED, EV_REPRICED, EV_DECREMENTED = 1, 2, 3, 4, 5, 6

@@ -1,0 +1,94 @@
+"""What a processor does in one instruction and Python in several: counts of zeros, prefetch, the cycle counter.
+
+Each intrinsic has a Python twin of the same name, used when kernels are interpreted (`NUMBA_DISABLE_JIT=1`).
+"""
+
+from __future__ import annotations
+
+import time
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+INTERPRETED = bool(numba.config.DISABLE_JIT)
+
+ONE = np.uint64(1)
+ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+
+
+def _low_zeros(word):
+    """Number of zero bits under the lowest set bit of a uint64 word that is not 0; int64."""
+    value = int(word)
+    return (value & -value).bit_length() - 1
+
+
+def _high_bit(word):
+    """Number of the highest set bit of a uint64 word that is not 0; int64."""
+    return int(word).bit_length() - 1
+
+
+def _prefetch(array, index):
+    """Bring the cache line of `array[index]` near, for writing; changes nothing."""
+
+
+def _cycles():
+    """A counter that grows with time: the processor's where it has one (x86), else nanoseconds."""
+    return time.perf_counter_ns()
+
+
+if INTERPRETED:
+    low_zeros, high_bit, prefetch, cycles = _low_zeros, _high_bit, _prefetch, _cycles
+else:
+
+    @intrinsic
+    def low_zeros(typingctx, word):
+        """Compiled twin of `_low_zeros`."""
+
+        def codegen(context, builder, signature, args):
+            return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+        return types.int64(types.uint64), codegen
+
+    @intrinsic
+    def high_bit(typingctx, word):
+        """Compiled twin of `_high_bit`."""
+
+        def codegen(context, builder, signature, args):
+            zeros = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 1))
+            return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+        return types.int64(types.uint64), codegen
+
+    @intrinsic
+    def prefetch(typingctx, array, index):
+        """Compiled twin of `_prefetch`."""
+
+        def codegen(context, builder, signature, args):
+            kind = signature.args[0]
+            data = context.make_array(kind)(context, builder, args[0]).data
+            where = builder.ptrtoint(data, ir.IntType(64))
+            item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+            step = ir.Constant(ir.IntType(64), item)
+            where = builder.add(where, builder.mul(args[1], step))
+            pointer = builder.inttoptr(where, ir.IntType(8).as_pointer())
+            i32 = ir.IntType(32)
+            signature_ir = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
+            function = cgutils.get_or_insert_function(builder.module, signature_ir, "llvm.prefetch.p0")
+            builder.call(function, [pointer, ir.Constant(i32, 1), ir.Constant(i32, 3), ir.Constant(i32, 1)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), codegen
+
+    @intrinsic
+    def cycles(typingctx):
+        """Compiled twin of `_cycles`."""
+
+        def codegen(context, builder, signature, args):
+            kind = ir.FunctionType(ir.IntType(64), [])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.readcyclecounter")
+            return builder.call(function, [])
+
+        return types.int64(), codegen
