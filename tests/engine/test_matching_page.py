@@ -25,7 +25,9 @@ def test_every_reason_named_on_the_page_exists():
 
 def test_columns_of_the_files():
     orders = re.search(r"\*\*ORDERS\.\*\*.*?(?=\*\*What stops)", PAGE, re.DOTALL).group()
-    listed = {name for row in re.findall(r"^\| (`.*?) \|", orders, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    listed = {
+        name for row in re.findall(r"^\| (`.*?) \|", orders, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
     assert listed == set(COLUMNS)
     for name, head in HEADS.items():
         assert f"| {name} | `{', '.join(head)}` |" in PAGE

@@ -131,10 +131,13 @@ class NaiveBook:
         if new_id != m["order_id"] and new_id in self.alive:
             return refuse("DUPLICATE_ORDER")
         qty = m.get("qty")
-        if m.get("total") and inside(qty):
-            qty -= old.filled
         if not inside(qty):
             return refuse("BAD_QTY")
+        if m.get("total"):
+            qty -= old.filled
+            if qty <= 0:
+                self._remove(old)
+                return Report("canceled")
 
         new, price = replace(old, order_id=new_id, qty=qty), m.get("price")
         if m.get("display_qty") is not None and old.can_rest():
@@ -350,7 +353,7 @@ class NaiveBook:
         return Report("ack")
 
     def indicative(self, reference: int) -> tuple[int | None, int, int]:
-        """(price, volume, buy surplus) of an uncross now; without volume (None, 0, 0)."""
+        """(price, volume, buy surplus) of an uncross now; without volume no price, and the surplus of market orders."""
         best = None
         prices = {o.price for side in self.sides.values() for o in side if o.price is not None} | {reference}
         for price in sorted(prices):
@@ -360,7 +363,10 @@ class NaiveBook:
             key = (-min(bid, ask), abs(bid - ask), abs(price - reference))
             if best is None or key < best[0]:
                 best = (key, price, min(bid, ask), bid - ask)
-        return best[1:] if best[2] else (None, 0, 0)
+        if best[2]:
+            return best[1:]
+        market = [sum(o.qty for o in self.sides[side] if o.price is None) for side in OTHER]
+        return None, 0, market[0] - market[1]
 
     def _uncross(self, m: dict) -> Report:
         if self.phase != "call":
