@@ -1,0 +1,166 @@
+"""Vector environments with known answers, small enough to be checked by eye. SAME_STEP autoreset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+
+class Toy(VectorEnv):
+    """What the toys share: env i is world `seed + i`; chance is a generator of (world, episode), never of the batch."""
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(self, num_envs: int, obs_dim: int, action_dim: int) -> None:
+        self.num_envs = num_envs
+        self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
+        self.single_action_space = gym.spaces.Box(-1.0, 1.0, (action_dim,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        self.worlds = np.arange(self.num_envs) + (0 if seed is None else seed)
+        self.episode = np.zeros(self.num_envs, np.int64)
+        self.age = np.zeros(self.num_envs, np.int64)
+        self.chance = [np.random.default_rng((int(w), 0)) for w in self.worlds]
+        self.start(np.ones(self.num_envs, bool))
+        return self.observe(), self.account()
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
+        assert np.all(np.abs(actions) <= 1), "an action outside the box"
+        reward = self.move(np.asarray(actions, np.float64))
+        self.age += 1
+        terminated, truncated = self.ends()
+        info, over = self.account(), terminated | truncated
+        if over.any():
+            info = {"final_obs": self.observe(), "final_info": info, "_final_obs": over, "_final_info": over}
+            self.episode[over] += 1
+            self.age[over] = 0
+            for i in np.flatnonzero(over):
+                self.chance[i] = np.random.default_rng((int(self.worlds[i]), int(self.episode[i])))
+            self.start(over)
+            info = {**self.account(), **info}
+        return self.observe(), reward, terminated, truncated, info
+
+    def account(self) -> dict[str, Any]:
+        return {}
+
+
+class Steering(Toy):
+    """Keep q near 0: q' = q + a + 0.3 w, reward -(q^2 + a^2 / 2), six steps, then terminated.
+
+    Linear, quadratic, so the best action is -K_t q with K_t from the Riccati recursion.
+    """
+
+    STEPS, NOISE = 6, 0.3
+
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs, 2, 1)
+        self.q = np.zeros(num_envs)
+
+    def start(self, mask: np.ndarray) -> None:
+        for i in np.flatnonzero(mask):
+            self.q[i] = self.chance[i].uniform(-1, 1)
+
+    def observe(self) -> np.ndarray:
+        return np.stack([self.q, 1 - self.age / self.STEPS], -1).astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        a = actions[:, 0]
+        reward = -(self.q**2 + 0.5 * a**2)
+        self.q = self.q + a + self.NOISE * np.array([c.normal() for c in self.chance])
+        return reward
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.age >= self.STEPS, np.zeros(self.num_envs, bool)
+
+    @classmethod
+    def gains(cls) -> np.ndarray:
+        """K_t for t = 0..STEPS-1: minimise q^2 + a^2/2 + P_{t+1} (q + a)^2, P at the end 0."""
+        gains, p = np.zeros(cls.STEPS), 0.0
+        for t in range(cls.STEPS - 1, -1, -1):
+            gains[t] = p / (0.5 + p)
+            p = 1.0 + 0.5 * gains[t] ** 2 + p * (1 - gains[t]) ** 2
+        return gains
+
+
+class Salary(Toy):
+    """Reward 1 at each step whatever is done; every four steps the episode ends, in one of the two ways."""
+
+    STEPS = 4
+
+    def __init__(self, num_envs: int, terminates: bool) -> None:
+        super().__init__(num_envs, 1, 1)
+        self.terminates = terminates
+
+    def start(self, mask: np.ndarray) -> None:
+        if self.episode.max() == 0:
+            self.age += np.arange(self.num_envs) % self.STEPS  # so that batches hold every age
+
+    def observe(self) -> np.ndarray:
+        # The observation after the fourth step is that of age 0: one whose value is learned.
+        return (self.age[:, None] % self.STEPS / self.STEPS).astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        return np.ones(self.num_envs)
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        over, never = self.age >= self.STEPS, np.zeros(self.num_envs, bool)
+        return (over, never) if self.terminates else (never, over)
+
+
+class Shop(Toy):
+    """A market maker's toy: the mid walks, a quote at distance d (ticks) is filled with probability exp(-d / 2) a step.
+
+    Observation, action and account are those of the market-making environments. Worlds whose seed is a multiple of 5
+    are ruined (terminated) half-way.
+    """
+
+    observation_names = ("inventory", "time_left", "spread")
+    min_offset, max_offset, max_quote_qty, inventory_limit = 0, 8, 2, 10
+    step_ns, session_ns = 500_000_000, 20 * 500_000_000
+
+    def __init__(self, num_envs: int, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP) -> None:
+        super().__init__(num_envs, 3, 4)
+        names = ("mid", "cash", "inventory", "fees", "fills", "maker_lots", "taker_lots")
+        self.books = {name: np.zeros(num_envs) for name in names}
+
+    def start(self, mask: np.ndarray) -> None:
+        for name, column in self.books.items():
+            column[mask] = 1000.0 if name == "mid" else 0.0
+
+    def observe(self) -> np.ndarray:
+        left = 1 - self.age * self.step_ns / self.session_ns
+        share = self.books["inventory"] / self.inventory_limit
+        return np.stack([share, left, np.full(self.num_envs, 2.0)], -1).astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        b, before = self.books, self.equity()
+        offset = self.min_offset + (actions[:, :2] + 1) / 2 * (self.max_offset - self.min_offset)
+        qty = np.rint((actions[:, 2:] + 1) / 2 * self.max_quote_qty)
+        u = np.array([c.random(3) for c in self.chance])
+        for column, sign in ((0, 1), (1, -1)):
+            room = np.maximum(self.inventory_limit - sign * b["inventory"], 0)
+            lots = np.where(u[:, column] < np.exp(-offset[:, column] / 2), np.minimum(qty[:, column], room), 0)
+            b["cash"] -= sign * lots * (b["mid"] - sign * offset[:, column]) + 0.1 * lots
+            b["inventory"] += sign * lots
+            b["fees"] += 0.1 * lots
+            b["maker_lots"] += lots
+            b["fills"] += lots > 0
+        b["mid"] += np.where(u[:, 2] < 0.5, -1.0, 1.0)
+        return self.equity() - before
+
+    def equity(self) -> np.ndarray:
+        return self.books["cash"] + self.books["inventory"] * self.books["mid"]
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        half = (self.worlds % 5 == 0) & (self.age >= 10)
+        return half | (self.age >= 20), np.zeros(self.num_envs, bool)
+
+    def account(self) -> dict[str, Any]:
+        names = ("inventory", "fees", "fills", "maker_lots", "taker_lots", "mid")
+        return {"equity": self.equity() - 0.0, **{name: self.books[name].copy() for name in names}}
