@@ -107,7 +107,8 @@ _LOW32 = _const(0xFFFFFFFF)
 _S11, _S12, _S27, _S32, _S33 = _const(11), _const(12), _const(27), _const(32), _const(33)
 _ONE = _const(0x3FF0000000000000)
 
-HALF_ULP_BELOW_ONE = 1.0 - 2.0**-53
+BELOW_ONE = 0.9999999999999999
+"""1 - 2^-53, the float before 1."""
 
 
 @kernel(inline=True)
@@ -149,7 +150,7 @@ def stream_key(world_key, stream, entity):
 @kernel(inline=True)
 def unit_from_bits(bits):
     """A float64 in (0, 1), never 0 or 1: the middle of one of 2**52 equal cells, from the word's upper 52 bits."""
-    return float_of(_pattern((_word(bits) >> _S12) | _ONE)) - HALF_ULP_BELOW_ONE
+    return float_of(_pattern((_word(bits) >> _S12) | _ONE)) - BELOW_ONE
 
 
 @kernel(inline=True)

@@ -125,4 +125,4 @@ def _slant_m(ground: Place, satellite_lon: float) -> float:
         raise ConfigError(
             f"no geostationary satellite between the two places stands above the horizon of {ground.name}"
         )
-    return math.sqrt(EARTH_RADIUS_M**2 + orbit_m**2 - 2.0 * EARTH_RADIUS_M * orbit_m * cosine)
+    return math.sqrt(EARTH_RADIUS_M * EARTH_RADIUS_M + orbit_m * orbit_m - 2.0 * EARTH_RADIUS_M * orbit_m * cosine)

@@ -1,0 +1,1 @@
+"""Scripted traders: their quote formulas, shared by kernels, batched baselines and strategies."""
