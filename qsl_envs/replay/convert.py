@@ -28,6 +28,7 @@ from qsl_envs.replay.rebuild import (
     last_made_up,
     mark_last,
     move_to_front,
+    place_of,
     take_off,
 )
 
@@ -56,7 +57,9 @@ def convert(day: LobsterDay, *, tick_units: int | None = None, correct: bool = T
 
     Args:
         tick_units: price units of a tick; None takes 100 (a cent) if every visible price is a multiple of it, else 1.
-        correct: False is the free run: start from the first row of the book file and never look at it again.
+        correct: False is the free run: start from the first row of the book file and never look at it again. Each
+            execution is an aggressor of its own there, so that the book can be looked at after every row, and what a
+            message takes off is taken off its price even if the order is unknown.
 
     Raises: DataError if a visible price is not on the tick.
     """
@@ -129,7 +132,7 @@ def convert_rows(s, messages, book_ranks, book_qty, use, units):
     row = 0
     while row < num_rows:
         kind, ts_ns = messages[row].kind, messages[row].ts_ns
-        last = end_of_aggressor(messages, row)
+        last = row if use == SEED_ONLY else end_of_aggressor(messages, row)
         if not has_room(s, row_orders + last - row + 1):
             return False
         if kind == lobster.VISIBLE_EXECUTION:
@@ -137,13 +140,13 @@ def convert_rows(s, messages, book_ranks, book_qty, use, units):
             s.counts[NUM_GROUPS] = group + 1
             s.counts[GROUP] = group
             for k in range(row, last + 1):
-                convert_execution(s, messages[k], k)
+                convert_execution(s, messages[k], k, use == SEED_ONLY)
             mark_last(s, GROUP_END, group, ts_ns)
             s.counts[GROUP] = NIL
         elif kind == lobster.NEW:
             convert_add(s, messages[row], row, use == NO_BOOK)
         elif kind <= lobster.DELETION:
-            convert_cancel(s, messages[row], row)
+            convert_cancel(s, messages[row], row, use == SEED_ONLY)
         else:
             convert_print(s, messages[row], row, units)
         row = last
@@ -209,8 +212,11 @@ def convert_add(s, new, row, withdraw_crossed):
 
 
 @kernel
-def convert_cancel(s, message, row):
-    """Types 2 and 3. An unknown order's lots are taken from made-up orders, the newest first."""
+def convert_cancel(s, message, row, by_level):
+    """Types 2 and 3. An unknown order's lots are taken from made-up orders, the newest first.
+
+    With `by_level` a price loses as many lots as the message says whoever they belong to, as in a book of levels.
+    """
     qty, whole = message.qty, message.kind == lobster.DELETION
     known = s.ids[message.ident]
     known.need -= qty
@@ -218,12 +224,17 @@ def convert_cancel(s, message, row):
     if slot != NIL:
         rest = s.orders[slot].rest
         cause = C_OVERSIZE if qty > rest else C_UNDERSIZE if whole and qty < rest else C_NONE
-        taken = rest if whole else min(qty, rest)
+        taken = rest if whole and not by_level else min(qty, rest)
         take_off(s, message.ts_ns, row, K_DELETE if taken == rest else K_REDUCE, slot, taken, message.order_id, cause)
-        return
-    count_cause(s, C_UNKNOWN_REDUCTION, row)
+        if not by_level:
+            return
+        qty -= taken
+    else:
+        count_cause(s, C_UNKNOWN_REDUCTION, row)
     while qty > 0:
         slot = last_made_up(s, message.side, message.rank)
+        if slot == NIL and by_level:
+            slot = int(s.places[place_of(s, message.side, message.rank)].tail)
         if slot == NIL:
             return
         rest = s.orders[slot].rest
@@ -234,7 +245,7 @@ def convert_cancel(s, message, row):
 
 
 @kernel
-def convert_execution(s, message, row):
+def convert_execution(s, message, row, by_level):
     """Type 4: the order is first of its price when it trades; an unknown one is played by made-up orders."""
     ts_ns, qty = message.ts_ns, message.qty
     known = s.ids[message.ident]
@@ -249,6 +260,8 @@ def convert_execution(s, message, row):
         take_off(s, ts_ns, row, K_EXECUTE, slot, taken, message.order_id, C_NONE)
     while qty > 0:
         slot = first_made_up(s, message.side, message.rank)
+        if slot == NIL and by_level:
+            slot = int(s.places[place_of(s, message.side, message.rank)].head)
         if slot == NIL:
             slot = add_order(s, ts_ns, row, K_SYNTH_ADD, message.side, message.rank, qty, NIL, NIL, 1, AT_FRONT, cause)
         move_to_front(s, ts_ns, row, slot, NIL, C_QUEUE_JUMP)

@@ -183,7 +183,7 @@ def _limit(book: _FullBook, config: SyntheticConfig, chance: random.Random, next
 
 
 def _cancel(book: _FullBook, config: SyntheticConfig, chance: random.Random, next_id: int):
-    """A deletion, a partial cancel, or a replace: a deletion and an add of one stamp. The last price of a side stays."""
+    """A deletion, a partial cancel, or a replace (a deletion and an add of one stamp); a side keeps its last price."""
     side, price, order = book.orders[int(chance.random() * len(book.orders))]
     what = chance.random()
     seen = book.is_seen(side, price, config.num_levels)
@@ -223,7 +223,7 @@ def _market(book: _FullBook, config: SyntheticConfig, chance: random.Random):
 
 
 def _hidden(book: _FullBook, chance: random.Random):
-    """An execution of a hidden order: at the middle of the spread (which may be off the tick), else at the best price."""
+    """An execution of a hidden order: at the middle of the spread (perhaps off the tick), else at the best price."""
     side = BUY if chance.random() < 0.5 else SELL
     bid, ask = book.best(BUY), book.best(SELL)
     price = (bid + ask) * CENT // 2 if chance.random() < 0.6 else book.best(side) * CENT
