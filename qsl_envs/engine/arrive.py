@@ -55,7 +55,7 @@ from qsl_envs.engine.pool import ext_at, free_ext, has_ext, has_slot, take_ext, 
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.stops import is_reached
-from qsl_envs.engine.withdraw import cancel_slow, reduce_slow
+from qsl_envs.engine.withdraw import reduce_slow
 from qsl_envs.kernel.jit import kernel
 
 NONE = int(Reason.NONE)
@@ -303,8 +303,8 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
 
     Args:
         price, display_qty, stop_price: NIL keeps the old value; `offset` counts when `has_offset` is 1.
-        qty: the new open quantity; or, with `total` > 0, the order's whole quantity, of which `total` lots were filled
-            so far (FIX 38): what is open is the difference, and with nothing left the order is cancelled.
+        qty: the new open quantity; or, with `total` > 0, the order's whole quantity (FIX 38), of which `total` lots were
+            filled so far: what is open is the difference, and with nothing left the replace is refused (BAD_QTY).
     A refused replace leaves the order as it was.
     """
     begin_message(m, h)
@@ -313,11 +313,8 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
         return refuse(m, h, UNKNOWN_ORDER)
     order = m.orders[book.orders_base + slot]
     bits = np.int64(order.bits)
-    if total > 0 and 1 <= qty <= QTY_MAX:
+    if 1 <= qty <= QTY_MAX:
         qty -= total
-        if qty <= 0:
-            cancel_slow(m, h, slot)
-            return
     order_type = np.int64(LIMIT)
     tif = np.int64(GTC)
     old_price = np.int64(order.price)
@@ -339,6 +336,13 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
         old_offset = np.int64(ext.offset)
         peg = np.int64(ext.peg)
         expire_ns = ext.expire_ns
+    if order_type == MARKET or order_type == STOP:
+        price = np.int64(NIL)
+        display_qty = np.int64(NIL)
+    if order_type != STOP and order_type != STOP_LIMIT:
+        stop_price = np.int64(NIL)
+    if order_type != PEGGED:
+        has_offset = np.int64(0)
     same = price == NIL or price == old_price
     same = same and (display_qty == NIL or display_qty == old_display) and (stop_price == NIL or stop_price == old_stop)
     same = same and (has_offset == 0 or offset == old_offset)

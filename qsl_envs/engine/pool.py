@@ -84,7 +84,7 @@ def ext_at(m, h, slot):
     return book.exts_base + np.int64(m.orders[book.orders_base + slot].ext)
 
 
-@kernel
+@kernel(inline=True)
 def has_ext(m, h):
     """Whether an EXT record is free."""
     book = m.books[h]

@@ -1,0 +1,105 @@
+"""Arguments of the facade into one MESSAGE record; what no trader could mean is an OrderError."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from qsl_envs.engine import words
+from qsl_envs.engine.constants import ADD, GTD, POST_REJECT
+from qsl_envs.engine.messages import (
+    BAD_OFFSET_BIT,
+    HAS_DISPLAY,
+    HAS_NEW_ID,
+    HAS_OFFSET,
+    HAS_PARTICIPANT,
+    HAS_PRICE,
+    HAS_STOP,
+    TOTAL_BIT,
+)
+from qsl_envs.errors import OrderError, require
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+OPTIONAL = (
+    ("price", HAS_PRICE),
+    ("display_qty", HAS_DISPLAY),
+    ("participant", HAS_PARTICIPANT),
+    ("new_order_id", HAS_NEW_ID),
+)
+CODES = (("side", words.SIDES), ("order_type", words.ORDER_TYPES), ("tif", words.TIFS))
+
+
+def whole(owner: object, field: str, value: Any) -> int:
+    """A value as an int64, or an OrderError that names the field."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    good = number is not None and not isinstance(value, (bool, np.bool_)) and INT64_MIN <= number <= INT64_MAX
+    require(good, owner, field, "a whole number of 64 bits", value, OrderError)
+    return int(number)  # type: ignore[arg-type]
+
+
+def code_of(owner: object, field: str, value: Any, table: dict[str, int]) -> int:
+    """The number of a word, or of itself."""
+    if isinstance(value, str):
+        number = table.get(value)
+    else:
+        number = value if not isinstance(value, bool) and value in table.values() else None
+    require(number is not None, owner, field, f"one of {', '.join(table)}", value, OrderError)
+    return int(number)  # type: ignore[arg-type]
+
+
+def clamped(value: int) -> int:
+    """A stop price as an int32: one outside its range stays outside."""
+    return value if 0 <= value <= 2**31 - 1 else -2
+
+
+def fill_message(owner: object, message: np.record, action: int, order_id: Any, values: dict[str, Any]) -> None:
+    """Write the arguments of one call into a MESSAGE record.
+
+    Raises:
+        OrderError: a value is not of the documented form.
+    """
+    has = 0
+    message.action = action
+    message.order_id = whole(owner, "order_id", order_id)
+    for field, table in CODES:
+        if field in values:
+            setattr(message, field, code_of(owner, field, values[field], table))
+    peg = values.get("peg")
+    message.peg = 0 if peg is None else code_of(owner, "peg", peg, words.PEGS)
+    post_only = values.get("post_only")
+    if post_only is None or post_only is False or (post_only == 0 and not isinstance(post_only, str)):
+        message.post_only = 0
+    else:
+        message.post_only = (
+            POST_REJECT if post_only is True else code_of(owner, "post_only", post_only, words.POST_ONLY)
+        )
+    message.new_order_id = 0
+    for field, bit in OPTIONAL:
+        value = values.get(field)
+        if value is not None:
+            setattr(message, field, whole(owner, field, value))
+            has |= bit
+    message.qty = whole(owner, "qty", values["qty"]) if "qty" in values else 0
+    stop_price = values.get("stop_price")
+    if stop_price is not None:
+        message.stop_price = clamped(whole(owner, "stop_price", stop_price))
+        has |= HAS_STOP
+    offset = values.get("offset")
+    message.offset = 0
+    if offset is not None:
+        offset = whole(owner, "offset", offset)
+        fits = -(2**31) <= offset < 2**31
+        message.offset = offset if fits else 0
+        has |= HAS_OFFSET if fits else BAD_OFFSET_BIT
+    if values.get("total"):
+        has |= TOTAL_BIT
+    if action == ADD and message.tif == GTD:
+        expire_ns = values.get("expire_ns")
+        require(expire_ns is not None, owner, "expire_ns", "given with tif gtd", expire_ns, OrderError)
+        message.expire_ns = whole(owner, "expire_ns", expire_ns)
+    message.has = has

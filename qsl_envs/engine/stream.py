@@ -1,0 +1,340 @@
+"""A stream of messages with outside ids through one book: the compiled loop behind `OrderBook`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qsl_envs.engine.arrive import BAD_TYPE, replace_order, submit_order
+from qsl_envs.engine.constants import (
+    ADD,
+    CALL,
+    CANCEL,
+    CANCEL_ALL,
+    CANCELED,
+    DAY,
+    EV_CANCELED,
+    EV_DECREMENTED,
+    EV_EXPIRED,
+    EV_FILL,
+    EV_STOP_DONE,
+    GTC,
+    GTD,
+    IOC,
+    LIMIT,
+    LIVE_BIT,
+    NIL,
+    POST_OFF,
+    PRICE_MAX,
+    QTY_MAX,
+    REDUCE,
+    REJECT,
+    REPLACE,
+    UNCROSS,
+)
+from qsl_envs.engine.ids import erase_key, find_key, insert_key
+from qsl_envs.engine.machine import begin_message, refuse, resume
+from qsl_envs.engine.messages import (
+    BAD_OFFSET_BIT,
+    HAS_DISPLAY,
+    HAS_NEW_ID,
+    HAS_OFFSET,
+    HAS_PARTICIPANT,
+    HAS_PRICE,
+    HAS_STOP,
+    TOTAL_BIT,
+)
+from qsl_envs.engine.phase import start_call, uncross
+from qsl_envs.engine.plain import cancel_order, reduce_order, submit_plain
+from qsl_envs.engine.pool import has_ext, has_slot
+from qsl_envs.engine.reasons import Reason
+from qsl_envs.engine.withdraw import cancel_all, run_deadlines
+from qsl_envs.kernel.jit import kernel
+
+DUPLICATE_ORDER = int(Reason.DUPLICATE_ORDER)
+
+FINISHED, NEED_POOL, NEED_TRADES, NEED_PARTICIPANTS = 0, 1, 2, 3
+"""Why the loop came back: all is done; or an array is too small for the next message, which has not been looked at."""
+
+EXPIRE = 7
+"""An action of the facade only: the time is `price` now."""
+
+SHIFT, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, GROWS, NUM_TRADES, NEXT, FIRST_SEQ, NAMED = 0, 1, 2, 3, 4, 5, 6, 7
+"""`Names.state`: shift of the id table; participants known; shift of theirs; 1: the pool may grow; trades written;
+message that comes next; seq of the first message; 1: the message's own order has its name."""
+
+
+class Names(NamedTuple):
+    """Outside names of a book's orders and participants.
+
+    | field          | dtype   | meaning                                          |
+    | -------------- | ------- | ------------------------------------------------ |
+    | `table`        | int64   | hash from order ids to slots                     |
+    | `order_ids`    | int64   | per slot: the order's id                         |
+    | `filled`       | int64   | per slot: lots of the order that have traded     |
+    | `who`          | int64   | hash from participants to owners                 |
+    | `participants` | int64   | per owner: the participant                       |
+    | `state`        | int64   | see the constants of `stream`                    |
+    """
+
+    table: np.ndarray
+    order_ids: np.ndarray
+    filled: np.ndarray
+    who: np.ndarray
+    participants: np.ndarray
+    state: np.ndarray
+
+
+@kernel
+def run_stream(m, h, names, now_ns, messages, reports, trades):
+    """Process messages from `state[NEXT]` on, until all are done or an array must grow; return why it came back.
+
+    Reports are written at the index of their message, trades from `state[NUM_TRADES]` on. It may come back in the middle
+    of a message whose trades need more room; called again, it goes on there.
+    """
+    state = names.state
+    book = m.books[h]
+    last_trade = len(trades) - np.int64(book.num_events_max)
+    shift = state[SHIFT]
+    n = state[NEXT]
+    need = FINISHED
+    while n < len(messages):
+        if state[NUM_TRADES] > last_trade:
+            need = NEED_TRADES
+            break
+        message = messages[n]
+        order_id = message.order_id
+        if book.suspended != 0:
+            resume(m, h, now_ns)
+            name_order(m, h, names, own_id(messages, n), message.action == REPLACE)
+        elif message.action == ADD:
+            if state[GROWS] != 0 and not has_slot(m, h):
+                need = NEED_POOL
+                break
+            owner = np.int64(NIL)
+            if message.has & HAS_PARTICIPANT:
+                owner = owner_of(names, message.participant)
+                if owner == NIL:
+                    need = NEED_PARTICIPANTS
+                    break
+            state[NAMED] = 0
+            if find_key(names.table, shift, names.order_ids, order_id) != NIL:
+                reject(m, h, DUPLICATE_ORDER)
+            else:
+                side = np.int64(message.side)
+                price = message.price
+                qty = message.qty
+                tif = np.int64(message.tif)
+                plain = message.order_type == LIMIT and (tif == GTC or tif == DAY or tif == IOC) and side >> 1 == 0
+                plain = plain and message.post_only == POST_OFF and message.has & (HAS_PRICE | HAS_DISPLAY) == HAS_PRICE
+                if plain and 1 <= qty <= QTY_MAX and 1 <= price <= PRICE_MAX:
+                    submit_plain(m, h, side, price, qty, 1 if tif == IOC else 0, 0, owner, NIL)
+                else:
+                    if state[GROWS] != 0 and not has_ext(m, h):
+                        need = NEED_POOL
+                        break
+                    submit_message(m, h, now_ns, messages, n, owner)
+                slot = np.int64(book.slot)
+                if slot != NIL:
+                    insert_key(names.table, shift, order_id, slot)
+                    names.order_ids[slot] = order_id
+                    names.filled[slot] = book.filled_qty
+                    state[NAMED] = 1
+        elif message.action == CANCEL:
+            slot = find_key(names.table, shift, names.order_ids, order_id)
+            cancel_order(m, h, slot)
+            if slot != NIL:
+                erase_key(names.table, shift, order_id, slot)
+        elif message.action == REDUCE:
+            slot = find_key(names.table, shift, names.order_ids, order_id)
+            reduce_order(m, h, slot, message.qty)
+            if book.status == CANCELED:
+                erase_key(names.table, shift, order_id, slot)
+        else:
+            if state[GROWS] != 0 and not has_ext(m, h):
+                need = NEED_POOL
+                break
+            state[NAMED] = 0
+            other_action(m, h, names, now_ns, messages, n)
+        if book.num_events > 0:
+            drain_events(m, h, names, trades, state[FIRST_SEQ] + n, own_id(messages, n))
+        if book.suspended != 0:
+            continue
+        report = reports[n]
+        report.order_id = order_id
+        report.notional = book.notional
+        report.filled = book.filled_qty
+        report.leaves = book.leaves_qty
+        report.reason = book.reason
+        report.status = book.status
+        n += 1
+    state[NEXT] = n
+    return need
+
+
+@kernel
+def reject(m, h, reason):
+    """A message that the book does not even see."""
+    begin_message(m, h)
+    refuse(m, h, reason)
+
+
+@kernel
+def own_id(messages, n):
+    """The name under which the order of a message trades."""
+    message = messages[n]
+    if message.action == REPLACE and message.has & HAS_NEW_ID:
+        return message.new_order_id
+    return message.order_id
+
+
+@kernel
+def name_order(m, h, names, order_id, replaced):
+    """Enter the name of the message's own order, once it has a place; a replaced order keeps its count of fills."""
+    book = m.books[h]
+    slot = np.int64(book.slot)
+    if slot == NIL or names.state[NAMED] != 0:
+        return
+    names.state[NAMED] = 1
+    insert_key(names.table, names.state[SHIFT], order_id, slot)
+    names.order_ids[slot] = order_id
+    if not replaced:
+        names.filled[slot] = 0
+    names.filled[slot] += book.filled_qty
+
+
+@kernel
+def owner_of(names, participant):
+    """Inside number of a participant, a new one for a new one; NIL when there is no room for it."""
+    state = names.state
+    owner = find_key(names.who, state[PARTICIPANT_SHIFT], names.participants, participant)
+    if owner == NIL and state[NUM_PARTICIPANTS] < len(names.participants):
+        owner = state[NUM_PARTICIPANTS]
+        names.participants[owner] = participant
+        insert_key(names.who, state[PARTICIPANT_SHIFT], participant, owner)
+        state[NUM_PARTICIPANTS] = owner + 1
+    return owner
+
+
+@kernel
+def given(has, bit, value):
+    """An optional value as the engine takes it: NIL when not given; a given -1 is as wrong as -2."""
+    if has & bit == 0:
+        return np.int64(NIL)
+    return np.int64(value) if value != NIL else np.int64(NIL - 1)
+
+
+@kernel
+def given_offset(has, offset):
+    """A peg's offset; one that is no int32 stays out of range."""
+    return np.int64(2**40) if has & BAD_OFFSET_BIT else np.int64(offset)
+
+
+@kernel
+def submit_message(m, h, now_ns, messages, n, owner):
+    """Submit an order that is more than plain, or wrong."""
+    message = messages[n]
+    has = np.int64(message.has)
+    submit_order(
+        m,
+        h,
+        now_ns,
+        np.int64(message.side),
+        np.int64(message.order_type),
+        np.int64(message.tif),
+        given(has, HAS_PRICE, message.price),
+        message.qty,
+        given(has, HAS_DISPLAY, message.display_qty),
+        given(has, HAS_STOP, np.int64(message.stop_price)),
+        np.int64(message.peg),
+        given_offset(has, np.int64(message.offset)),
+        np.int64(message.post_only),
+        owner,
+        NIL,
+        message.expire_ns if message.tif == GTD else np.int64(NIL),
+    )
+
+
+@kernel
+def other_action(m, h, names, now_ns, messages, n):
+    """Replace, cancel_all, call, uncross, and the passing of time."""
+    message = messages[n]
+    has = np.int64(message.has)
+    action = message.action
+    if action == REPLACE:
+        replace_message(m, h, names, now_ns, messages, n)
+    elif action == CANCEL_ALL:
+        owner = np.int64(NIL)
+        if has & HAS_PARTICIPANT:
+            owner = find_key(names.who, names.state[PARTICIPANT_SHIFT], names.participants, message.participant)
+        cancel_all(m, h, owner)
+    elif action == CALL:
+        start_call(m, h)
+    elif action == UNCROSS:
+        uncross(m, h, given(has, HAS_PRICE, message.price))
+    elif action == EXPIRE:
+        run_deadlines(m, h, message.price)
+    else:
+        reject(m, h, BAD_TYPE)
+
+
+@kernel
+def replace_message(m, h, names, now_ns, messages, n):
+    """Replace an order; its old name is free from here on."""
+    message = messages[n]
+    has = np.int64(message.has)
+    shift = names.state[SHIFT]
+    old_id, new_id = message.order_id, own_id(messages, n)
+    slot = find_key(names.table, shift, names.order_ids, old_id)
+    if slot != NIL and new_id != old_id and find_key(names.table, shift, names.order_ids, new_id) != NIL:
+        reject(m, h, DUPLICATE_ORDER)
+        return
+    replace_order(
+        m,
+        h,
+        now_ns,
+        slot,
+        given(has, HAS_PRICE, message.price),
+        message.qty,
+        given(has, HAS_DISPLAY, message.display_qty),
+        given(has, HAS_STOP, np.int64(message.stop_price)),
+        given_offset(has, np.int64(message.offset)),
+        1 if has & (HAS_OFFSET | BAD_OFFSET_BIT) else 0,
+        names.filled[slot] if has & TOTAL_BIT and slot != NIL else np.int64(0),
+    )
+    if m.books[h].status != REJECT:
+        erase_key(names.table, shift, old_id, slot)
+        name_order(m, h, names, new_id, True)
+
+
+@kernel
+def drain_events(m, h, names, trades, seq, taker_id):
+    """Turn the events of a message into trades, and forget the names of orders that are gone."""
+    book = m.books[h]
+    state = names.state
+    for k in range(np.int64(book.num_events)):
+        event = m.events[book.events_base + k]
+        kind = np.int64(event.kind)
+        slot = np.int64(event.slot)
+        if kind == EV_FILL:
+            trade = trades[state[NUM_TRADES]]
+            state[NUM_TRADES] += 1
+            trade.seq = seq
+            trade.maker_order_id = names.order_ids[slot]
+            trade.taker_order_id = taker_id
+            trade.price = event.price
+            trade.qty = event.qty
+            names.filled[slot] += np.int64(event.qty)
+            other = np.int64(event.taker_slot)
+            if other != NIL:
+                trade.taker_order_id = names.order_ids[other]
+                names.filled[other] += np.int64(event.qty)
+                if m.orders[book.orders_base + other].bits & LIVE_BIT == 0:
+                    erase_key(names.table, state[SHIFT], names.order_ids[other], other)
+        gone = kind == EV_FILL or kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE
+        if kind == EV_DECREMENTED:
+            gone = True
+        if gone and event.leaves_qty == 0:
+            erase_key(names.table, state[SHIFT], names.order_ids[slot], slot)
+    book.num_events = 0
