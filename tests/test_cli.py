@@ -119,7 +119,8 @@ def test_a_reader_that_goes_away_is_no_traceback():
         "many = types.ModuleType('many', 'Many lines.')\n"
         "many.add_arguments = lambda parser: None\n"
         "many.run = lambda args: [print('x' * 100) for _ in range(10_000)] and 0\n"
-        "sys.modules['many'] = many\ncli.BUILT_IN['many'] = 'many'\ncli._source_of = lambda name: cli.Path(cli.__file__)\n"
+        "sys.modules['many'] = many\ncli.BUILT_IN['many'] = 'many'\n"
+        "cli._source_of = lambda name: cli.Path(cli.__file__)\n"
         "sys.exit(cli.main(['many']))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -128,3 +129,14 @@ def test_a_reader_that_goes_away_is_no_traceback():
     process.stdout.close()
     assert process.wait(timeout=60) == 141
     assert process.stderr.read() == b""
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_after_a_warmup_nothing_is_left_to_compile(tmp_path):
+    env = {**os.environ, "QSL_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "qsl_envs.cli", "warmup"]
+    first, second = (subprocess.run(command, env=env, capture_output=True, text=True, check=False) for _ in range(2))
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert " 0 kernels compiled" not in first.stdout
+    assert " 0 kernels compiled" in second.stdout
