@@ -1,0 +1,109 @@
+"""The engine against the naive book: every report, every trade, the whole book after each message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from tests.naive.book import NaiveBook
+from tests.naive.compare import assert_same, compare
+from tests.naive.fast import Engine
+from tests.naive.scenario import read_scenarios, run_scenario
+from tests.naive.strategies import days
+from tests.naive.streams import REGIMES, random_day, scatter_ids
+
+STP = ("off", "cancel_taker", "cancel_resting", "cancel_both", "decrement")
+SCENARIOS = read_scenarios(Path(__file__).with_name("scenarios.txt"))
+
+
+@pytest.mark.parametrize("case", SCENARIOS, ids=lambda case: case.title)
+def test_scenarios(case):
+    engine = Engine(case.stp)
+    run_scenario(case, engine)
+    engine.check()
+
+
+def test_shared_scenarios(data_dir):
+    for case in read_scenarios(data_dir / "matching" / "scenarios.txt"):
+        run_scenario(case, Engine(case.stp))
+
+
+@settings(max_examples=80, deadline=None)
+@given(days())
+def test_short_days(day):
+    compare(day, check_every=5)
+
+
+@pytest.mark.parametrize("stp", STP[1:])
+@settings(max_examples=25, deadline=None)
+@given(day=days())
+def test_short_days_with_self_trade_prevention(stp, day):
+    compare(day, stp, check_every=5)
+
+
+@pytest.mark.parametrize("stp", STP)
+@pytest.mark.parametrize("seed", range(4))
+def test_random_days(stp, seed):
+    seen = compare(random_day(100 + seed, 400), stp)
+    assert seen["trades"] > 30
+
+
+@pytest.mark.parametrize("name", [name for name in REGIMES if name != "sweeps"])
+@pytest.mark.parametrize("stp", ("off", "decrement"))
+def test_regimes_of_trouble(name, stp):
+    compare(REGIMES[name](seed=5, n=500), stp)
+
+
+def test_sweeps_of_a_thousand_orders():
+    """One message that takes 1,000 orders, icebergs and hidden ones among them, and triggers a stop on its way."""
+    day = REGIMES["sweeps"](seed=4, n=2_010)
+    engine, naive = Engine(), NaiveBook()
+    assert engine.run(day) == [naive.apply(m) for m in day]
+    assert engine.trades == naive.trades
+    most = max(sum(1 for t in naive.trades if t[0] == k) for k, m in enumerate(day) if m.get("order_type") == "market")
+    assert most >= 1_000
+    assert_same(engine, naive, "after the sweeps")
+    engine.check()
+
+
+def test_ids_of_64_bits():
+    day = scatter_ids(random_day(8, 600))
+    assert any(m["order_id"] < -(2**62) for m in day) and any(m["order_id"] > 2**62 for m in day)
+    compare(day, "decrement")
+
+
+def test_ids_are_free_again_once_their_order_is_gone():
+    """A handful of ids used over and over, so that names are erased and entered in every state."""
+    day = [m | {"order_id": m["order_id"] % 7} for m in random_day(9, 800)]
+    for m in day:
+        if "new_order_id" in m:
+            m["new_order_id"] %= 7
+    seen = compare(day)
+    assert seen["DUPLICATE_ORDER"] > 50
+
+
+@pytest.mark.parametrize("edge", (9, 2**31 - 10))
+def test_prices_at_the_edges_of_the_range(edge):
+    """Slides, pegs and stops that would leave the range of prices."""
+    day = random_day(10, 600, mid=edge, half_width=8)
+    for m in day:
+        if "offset" in m:
+            m["offset"] *= 3
+    seen = compare(day)
+    assert seen["trades"] > 50
+
+
+def test_largest_quantities():
+    """Every quantity is 2**31 - 1: sums of levels and notionals need 64 bits."""
+    for mid, auctions in ((2**31 - 100, 0), (1_000, 0.02)):  # an uncross of many such orders at top prices is > 2**63
+        day = random_day(12, 400, mid=mid, auctions=auctions, bad=0)
+        compare([m | {"qty": 2**31 - 1} if "qty" in m else m for m in day], "decrement")
+
+
+def test_plain_days():
+    """Limit and market orders only: the fast paths."""
+    seen = compare(random_day(13, 1_500, plain=True))
+    assert seen["fill"] > 200 and seen["partial"] > 50
+    compare(random_day(14, 500, plain=True), "cancel_resting")
