@@ -121,7 +121,7 @@ class Shop(Toy):
     """
 
     observation_names = ("inventory", "time_left", "spread")
-    min_offset, max_offset, max_quote_qty, inventory_limit = 0, 8, 2, 10
+    min_offset, max_offset, max_quote_qty, max_inventory = 0, 8, 2, 10
     step_ns, session_ns = 500_000_000, 20 * 500_000_000
 
     def __init__(self, num_envs: int, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP) -> None:
@@ -135,7 +135,7 @@ class Shop(Toy):
 
     def observe(self) -> np.ndarray:
         left = 1 - self.age * self.step_ns / self.session_ns
-        share = self.books["inventory"] / self.inventory_limit
+        share = self.books["inventory"] / self.max_inventory
         return np.stack([share, left, np.full(self.num_envs, 2.0)], -1).astype(np.float32)
 
     def move(self, actions: np.ndarray) -> np.ndarray:
@@ -144,7 +144,7 @@ class Shop(Toy):
         qty = np.rint((actions[:, 2:] + 1) / 2 * self.max_quote_qty)
         u = np.array([c.random(3) for c in self.chance])
         for column, sign in ((0, 1), (1, -1)):
-            room = np.maximum(self.inventory_limit - sign * b["inventory"], 0)
+            room = np.maximum(self.max_inventory - sign * b["inventory"], 0)
             lots = np.where(u[:, column] < np.exp(-offset[:, column] / 2), np.minimum(qty[:, column], room), 0)
             b["cash"] -= sign * lots * (b["mid"] - sign * offset[:, column]) + 0.1 * lots
             b["inventory"] += sign * lots

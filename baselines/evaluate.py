@@ -1,0 +1,197 @@
+"""Runs policies on a fixed list of worlds, each once to its end, and says how sure the averages are.
+
+All policies see the same worlds, so differences are taken world by world. Worlds are run in blocks of one fixed shape,
+the last one filled up with worlds that are not counted: a result does not depend on how the work was divided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from baselines.scripted import Policy
+from qsl_envs.errors import require
+
+METRICS = {
+    "pnl": "P&L at the end, after fees, ticks x lots",
+    "score": "sum of rewards, ticks x lots",
+    "fees": "fees paid; rebates are negative, ticks x lots",
+    "final_inventory": "inventory before the closing step, lots",
+    "mean_abs_inventory": "mean of |inventory| over the steps, lots",
+    "max_drawdown": "largest fall of P&L from its peak, ticks x lots",
+    "fills": "number of fills",
+    "maker_share": "lots filled as maker / lots filled (NaN without fills)",
+    "step_sharpe": "mean / standard deviation of the change of P&L over a step (NaN without change)",
+    "steps": "length of the episode",
+}
+"""Metric -> what it is. Each has one value a world."""
+
+ACCOUNT = ("equity", "inventory", "fees", "fills", "maker_lots", "taker_lots")
+"""Keys of `info` that an environment must offer: true and cumulative since the start of the episode."""
+
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """A fixed list of worlds.
+
+    Args:
+        make: makes the vector environment, given the number of environments; its split is the list's.
+        count: how many worlds.
+        first_seed: world n is (split, first_seed + n), first episode.
+        block: environments side by side.
+        starts_ns: for replayed days: where world n starts, int64 (count,); None leaves it to the environment.
+    """
+
+    make: Callable[[int], VectorEnv]
+    count: int
+    first_seed: int = 0
+    block: int = 64
+    starts_ns: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        require(self.count >= 1, self, "count", ">= 1", self.count)
+        require(self.block >= 1, self, "block", ">= 1", self.block)
+
+    def blocks(self) -> list[tuple[np.ndarray, int]]:
+        """(numbers of the worlds in a block, how many of them count); numbers past the end only fill the last one."""
+        starts = range(0, self.count, self.block)
+        return [(np.arange(s, s + self.block), min(self.block, self.count - s)) for s in starts]
+
+
+class Estimate(NamedTuple):
+    """A mean over worlds and its bootstrap interval (95 %)."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        digits = 3 if max(abs(self.low), abs(self.high)) < 1 else 1 if max(abs(self.low), abs(self.high)) < 100 else 0
+        return f"{self.mean:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+
+
+def evaluate(
+    policies: Mapping[str, Policy], worlds: Worlds, tell: Callable[[float, str], None] | None = None
+) -> dict[str, dict[str, np.ndarray]]:
+    """Run every policy on every world.
+
+    Args:
+        tell: takes the share that is done and a line about it.
+
+    Returns: policy -> metric -> float64 (worlds.count,), in the order of the worlds.
+    Raises: ConfigError if the environment does not reset in the same step, or lacks a key of `ACCOUNT`.
+    """
+    envs = worlds.make(worlds.block)
+    mode = envs.metadata.get("autoreset_mode")
+    require(mode == AutoresetMode.SAME_STEP, "evaluate", "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
+    results: dict[str, dict[str, np.ndarray]] = {}
+    blocks, done = worlds.blocks(), 0
+    total = len(blocks) * len(policies)
+    try:
+        for name, policy in policies.items():
+            parts = []
+            for numbers, count in blocks:
+                rows = _run_block(envs, policy, worlds, numbers)
+                parts.append({metric: values[:count] for metric, values in rows.items()})
+                done += 1
+                if tell:
+                    tell(done / total, f"{name}: block {done} of {total}")
+            results[name] = {metric: np.concatenate([part[metric] for part in parts]) for metric in METRICS}
+    finally:
+        envs.close()
+    return results
+
+
+def _run_block(envs: VectorEnv, policy: Policy, worlds: Worlds, numbers: np.ndarray) -> dict[str, np.ndarray]:
+    """One block of worlds, each to the end of its first episode; what follows it is not looked at."""
+    seeds = worlds.first_seed + numbers
+    options = None
+    if worlds.starts_ns is not None:
+        options = {"start_ns": np.asarray(worlds.starts_ns, np.int64)[numbers % worlds.count]}
+    policy.reset(seeds)
+    obs, info = envs.reset(seed=int(seeds[0]), options=options)
+    missing = [key for key in ACCOUNT if key not in info]
+    require(not missing, "evaluate", "info", f"with the keys {', '.join(ACCOUNT)}", f"without {missing}")
+    n = envs.num_envs
+    running = np.ones(n, bool)
+    account = {key: np.array(info[key], np.float64) for key in ACCOUNT}
+    start, held_before = account["equity"].copy(), account["inventory"].copy()
+    peak, gain_before = np.zeros(n), np.zeros(n)
+    sums = {key: np.zeros(n) for key in ("score", "inventory", "drawdown", "gain", "gain_square", "steps", "final")}
+    while running.any():
+        obs, reward, terminated, truncated, info = envs.step(policy(obs))
+        over = terminated | truncated
+        now = _account_of(info, over)
+        for key in ACCOUNT:
+            account[key][running] = now[key][running]
+        gain = account["equity"] - start
+        peak = np.maximum(peak, gain)
+        change = gain - gain_before
+        steps = {
+            "score": reward,
+            "gain": change,
+            "gain_square": change**2,
+            "steps": 1.0,
+            "inventory": np.abs(now.get("inventory_at_close", now["inventory"])),
+        }
+        for key, value in steps.items():
+            sums[key] += np.where(running, value, 0.0)
+        sums["drawdown"] = np.where(running, np.maximum(sums["drawdown"], peak - gain), sums["drawdown"])
+        ending = running & over
+        before_close = now.get("inventory_at_close", held_before)
+        sums["final"][ending] = before_close[ending]
+        held_before, gain_before = account["inventory"].copy(), gain
+        running &= ~over
+    lots = account["maker_lots"] + account["taker_lots"]
+    mean = sums["gain"] / sums["steps"]
+    spread = np.sqrt(np.maximum(sums["gain_square"] / sums["steps"] - mean**2, 0.0))
+    return {
+        "pnl": account["equity"] - start,
+        "score": sums["score"],
+        "fees": account["fees"],
+        "final_inventory": sums["final"],
+        "mean_abs_inventory": sums["inventory"] / sums["steps"],
+        "max_drawdown": sums["drawdown"],
+        "fills": account["fills"],
+        "maker_share": np.divide(account["maker_lots"], lots, out=np.full(n, np.nan), where=lots > 0),
+        "step_sharpe": np.divide(mean, spread, out=np.full(n, np.nan), where=spread > 0),
+        "steps": sums["steps"],
+    }
+
+
+def _account_of(info: dict[str, Any], over: np.ndarray) -> dict[str, np.ndarray]:
+    """The account after the step: of the episode that ended, where one did."""
+    keys = [key for key in (*ACCOUNT, "inventory_at_close") if key in info]
+    now = {key: np.array(info[key], np.float64) for key in keys}
+    if over.any():
+        final = info["final_info"]
+        for key in keys:
+            now[key][over] = np.asarray(final[key], np.float64)[over]
+    return now
+
+
+def bootstrap(values: np.ndarray, seed: int = 0) -> Estimate:
+    """Mean over worlds with its 95 % percentile bootstrap interval (Efron 1979); NaN worlds are left out."""
+    values = np.asarray(values, np.float64)
+    values = values[~np.isnan(values)]
+    if values.size == 0:
+        return Estimate(np.nan, np.nan, np.nan)
+    picks = np.random.default_rng(seed).integers(0, values.size, (RESAMPLES, values.size))
+    low, high = np.percentile(values[picks].mean(1), [2.5, 97.5])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+def paired(results: Mapping[str, Mapping[str, np.ndarray]], name: str, reference: str, metric: str) -> Estimate:
+    """Mean difference `name` minus `reference`, world by world, with its interval."""
+    return bootstrap(results[name][metric] - results[reference][metric])
+
+
+def verdict(difference: Estimate) -> str:
+    """What an interval of a difference allows to say."""
+    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "no difference shown"
