@@ -65,8 +65,8 @@ class Report(NamedTuple):
 
     status: str
     reason: str
-    filled: int
-    leaves: int
+    filled_qty: int
+    leaves_qty: int
     notional: int
     """sum of price x qty of the own fills"""
     order_id: int
@@ -89,7 +89,7 @@ class OrderBook:
     >>> book.submit("sell", 5, 101).status
     'ack'
     >>> report = book.submit("buy", 7, 101)
-    >>> report.status, report.filled, report.leaves
+    >>> report.status, report.filled_qty, report.leaves_qty
     ('partial', 5, 2)
     >>> book.top()
     ((101, 2), None)
@@ -236,7 +236,7 @@ class OrderBook:
         return self._send(CALL, 0)
 
     def uncross(self, price: int | None = None) -> Report:
-        """End a call auction at one price. `price` is the reference (None: the last trade's); `filled` is the volume."""
+        """End a call auction at one price. `price` is the reference (None: the last trade's); `filled_qty` is the volume."""
         return self._send(UNCROSS, 0, price=price)
 
     def advance(self, now_ns: int) -> Report:
@@ -312,6 +312,10 @@ class OrderBook:
             ].tolist():
                 rows.append((words.SIDE_WORDS[side], None if price == NIL else price, *rest))
         return rows
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every resting bid and ask as `listing.ROW` records, best first, in queue order; made for large books."""
+        return list_side(self._memory, BUY), list_side(self._memory, SELL)
 
     def pending(self) -> list[tuple[int, str, str, int]]:
         """(order_id, side, order_type, qty) of waiting stops and parked pegs, by entry."""
@@ -398,8 +402,8 @@ class OrderBook:
         return Report(
             words.STATUSES[int(report["status"])],
             words.reason_word(int(report["reason"])),
-            int(report["filled"]),
-            int(report["leaves"]),
+            int(report["filled_qty"]),
+            int(report["leaves_qty"]),
             int(report["notional"]),
             int(report["order_id"]),
             tuple(Trade(*row) for row in trades.tolist()),

@@ -53,8 +53,8 @@ REPORT = record(
     32,
     ("order_id", "i8"),  # the message's own
     ("notional", "i8"),  # sum of price x qty of its fills
-    ("filled", "i8"),
-    ("leaves", "i4"),
+    ("filled_qty", "i8"),
+    ("leaves_qty", "i4"),
     ("reason", "i2"),
     ("status", "i1"),
 )
@@ -69,10 +69,3 @@ TRADE = record(
     ("qty", "i4"),
 )
 """One execution; in an uncross the maker is the buy."""
-
-NAME = record(
-    16,
-    ("order_id", "i8"),
-    ("filled", "i8"),  # lots of the order that have traded
-)
-"""What the outside calls the order in a slot."""

@@ -164,8 +164,8 @@ def run_stream(m, h, names, now_ns, messages, reports, trades):
         report = reports[n]
         report.order_id = order_id
         report.notional = book.notional
-        report.filled = book.filled_qty
-        report.leaves = book.leaves_qty
+        report.filled_qty = book.filled_qty
+        report.leaves_qty = book.leaves_qty
         report.reason = book.reason
         report.status = book.status
         n += 1
