@@ -74,7 +74,9 @@ def encode(messages: list[dict]) -> np.ndarray:
 def decode(report: np.void) -> Report:
     """A REPORT record in words."""
     reason = "" if report["reason"] == Reason.NONE else Reason(int(report["reason"])).name
-    return Report(STATUSES[int(report["status"])], reason, *(int(report[k]) for k in ("filled", "leaves", "notional")))
+    return Report(
+        STATUSES[int(report["status"])], reason, *(int(report[k]) for k in ("filled_qty", "leaves_qty", "notional"))
+    )
 
 
 class Engine:
