@@ -113,6 +113,22 @@ class Salary(Toy):
         return (over, never) if self.terminates else (never, over)
 
 
+class Window:
+    """What pictures read of a shop: a book of five levels around the mid, and the shop's own orders."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    def true_book(self, *, replica: int = 0, levels: int = 10) -> tuple[np.ndarray, np.ndarray]:
+        """Bids and asks, int64 (5, 2) of price and lots: 1 lot at the touch, one more at each level."""
+        mid, away = int(self.shop.books["mid"][replica]), np.arange(1, 6)
+        return np.stack([mid - away, away], -1), np.stack([mid + away, away], -1)
+
+    def orders(self, agent: int = 0, *, replica: int = 0) -> list[dict[str, int]]:
+        """The quotes of the last step; none before the first."""
+        return [{"side": side, "price": int(price)} for side, price in enumerate(self.shop.quotes[replica]) if price > 0]
+
+
 class Shop(Toy):
     """A market maker's toy: the mid walks, a quote at distance d (ticks) is filled with probability exp(-d / 2) a step.
 
@@ -128,10 +144,13 @@ class Shop(Toy):
         super().__init__(num_envs, 3, 4)
         names = ("mid", "cash", "inventory", "fees", "fills", "maker_lots", "taker_lots")
         self.books = {name: np.zeros(num_envs) for name in names}
+        self.quotes = np.zeros((num_envs, 2))
+        self.market = Window(self)
 
     def start(self, mask: np.ndarray) -> None:
         for name, column in self.books.items():
             column[mask] = 1000.0 if name == "mid" else 0.0
+        self.quotes[mask] = 0
 
     def observe(self) -> np.ndarray:
         left = 1 - self.age * self.step_ns / self.session_ns
@@ -151,6 +170,7 @@ class Shop(Toy):
             b["fees"] += 0.1 * lots
             b["maker_lots"] += lots
             b["fills"] += lots > 0
+        self.quotes[:] = b["mid"][:, None] + np.rint(offset) * [-1, 1]
         b["mid"] += np.where(u[:, 2] < 0.5, -1.0, 1.0)
         return self.equity() - before
 
