@@ -89,26 +89,34 @@ def float_of_small(k):
 
 
 @kernel(inline=True)
+def _atanh_tail(f):
+    """(s, z P(z)) of s = f / (2 + f), z = s * s, where 2 atanh(s) = s (2 + z P(z)); for 1 + f in [1/sqrt(2), sqrt(2)].
+
+    The polynomial is summed as a tree (Estrin), which has half the latency of a chain.
+    """
+    s = divide(f, 2.0 + f)
+    z = s * s
+    w = z * z
+    high = (0.18182893219063329 + z * 0.1533159694877952) + w * 0.1461787281792654
+    middle = 0.28571428626399253 + z * 0.22222211072836892
+    low = 0.666666666666667 + z * 0.39999999999898445
+    return s, z * (low + w * (middle + w * high))
+
+
+@kernel(inline=True)
 def log_normal(x):
     """Natural logarithm of a positive normal float64, without a branch (for loops that vectorise); error < 1 ulp.
 
-    x = 2**k * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f), log(1 + f) = 2 atanh(s) is written as
-    f - f*f/2 + s * (f*f/2 + z * P(z)), z = s*s, which keeps its first term exact.
+    x = 2**k * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = 2 atanh(s) is written as
+    f - f*f/2 + s * (f*f/2 + z P(z)), which keeps its first term exact.
     """
     shifted = bits_of(x) + (_ONE_BITS - _SQRT_HALF_BITS)  # not negative: AVX2 has no arithmetic 64-bit shift
     k = (shifted >> 52) & 0x7FF
     f = float_of((shifted & _MANTISSA) + _SQRT_HALF_BITS) - 1.0
-    s = divide(f, 2.0 + f)
-    z = s * s
-    p = 0.1533159694877952 + z * 0.1461787281792654
-    p = 0.18182893219063329 + z * p
-    p = 0.22222211072836892 + z * p
-    p = 0.28571428626399253 + z * p
-    p = 0.39999999999898445 + z * p
-    p = 0.666666666666667 + z * p
+    s, tail = _atanh_tail(f)
     half = 0.5 * f * f
     e = float_of_small(k) - 1023.0
-    return e * LN2_HIGH - ((half - (s * (half + z * p) + e * LN2_LOW)) - f)
+    return e * LN2_HIGH - ((half - (s * (half + tail) + e * LN2_LOW)) - f)
 
 
 @kernel
@@ -138,17 +146,10 @@ def log1p_(x):
         return x
     lost = x - (u - 1.0) if x < 1.0 else 1.0 - (u - x)
     if -0.25 < x < 0.25:
-        # here the kernel's leading term f must be x itself, not the rounded u - 1
-        s = x / (2.0 + x)
-        z = s * s
-        p = 0.1533159694877952 + z * 0.1461787281792654
-        p = 0.18182893219063329 + z * p
-        p = 0.22222211072836892 + z * p
-        p = 0.28571428626399253 + z * p
-        p = 0.39999999999898445 + z * p
-        p = 0.666666666666667 + z * p
+        # here the leading term must be x itself, not the rounded u - 1
+        s, tail = _atanh_tail(x)
         half = 0.5 * x * x
-        return x - (half - s * (half + z * p))
+        return x - (half - s * (half + tail))
     return log_normal(u) + lost / u
 
 
