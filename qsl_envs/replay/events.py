@@ -84,15 +84,15 @@ BY_BOOK_FILE = (Cause.INITIAL, Cause.LEVEL_ENTERED, Cause.LEVEL_GREW, Cause.LEVE
 """Causes that only a recorded book can show."""
 
 STAMP_END = 1
-"""Flag: the last event of its time stamp."""
+"""Mark: the last event of its time stamp."""
 GROUP_END = 2
-"""Flag: the last event of its aggressor."""
+"""Mark: the last event of its aggressor."""
 AT_FRONT = 4
-"""Flag of SYNTH_ADD: the order stands before everything at its price."""
+"""Mark of SYNTH_ADD: the order stands before everything at its price."""
 BEFORE_AGENTS = 8
-"""Flag of SYNTH_ADD: the order stands before agents' orders at its price: it may have been there before them."""
+"""Mark of SYNTH_ADD: the order stands before agents' orders at its price: it may have been there before them."""
 MADE_UP = 16
-"""Flag: the order in `slot` is a made-up one."""
+"""Mark: the order in `slot` is a made-up one."""
 
 EVENT_ROW = record(
     48,
@@ -107,7 +107,7 @@ EVENT_ROW = record(
     ("price_sub", "i2"),
     ("kind", "u1"),
     ("side", "u1"),
-    ("flags", "u1"),
+    ("marks", "u1"),
     ("cause", "u1"),
 )
 """One event, 48 bytes.
@@ -125,7 +125,7 @@ EVENT_ROW = record(
 | `price_sub` | price units beyond `price` ticks, 0 to `tick_units - 1`; not 0 only for off-tick prints     |
 | `kind`      | `Kind`                                                                                      |
 | `side`      | of the resting order; for a hidden print the hidden order's                                 |
-| `flags`     | `STAMP_END`, `GROUP_END`, `AT_FRONT`, `BEFORE_AGENTS`, `MADE_UP`                            |
+| `marks`     | `STAMP_END`, `GROUP_END`, `AT_FRONT`, `BEFORE_AGENTS`, `MADE_UP`                            |
 | `cause`     | `Cause`                                                                                     |
 """
 

@@ -180,9 +180,9 @@ def play_add(m, h, state, row):
     order.leaves_qty = state.left
     start_order(m, h, slot, side | HOLD_BIT, NIL, NIL)
     rest_order(m, h, slot, price)
-    if row.flags & AT_FRONT:
+    if row.marks & AT_FRONT:
         move_before(m, h, slot, first_order(m, h, side, price, 0))
-    elif row.flags & BEFORE_AGENTS:
+    elif row.marks & BEFORE_AGENTS:
         move_before(m, h, slot, first_of_agents(m, h, side, price))
     return True
 

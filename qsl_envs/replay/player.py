@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from qsl_envs.engine.config import EngineConfig
-from qsl_envs.engine.constants import BUY, NO_ASK, SELL
+from qsl_envs.engine.constants import BUY, NO_ASK, PRICE_MAX, QTY_MAX, SELL
 from qsl_envs.engine.layout import add_book_sections, book_arrays, init_books
+from qsl_envs.engine.plain import submit_plain
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
-from qsl_envs.errors import ConfigError, DataError
+from qsl_envs.errors import ConfigError, DataError, OrderError, require
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.replay.events import EventTable
@@ -75,9 +76,26 @@ class Player:
         done = False
         while not done:
             done = bool(play_event(self.arrays, self.book, self.events, self.play, 0))
-            start = int(self.arrays.books[self.book].events_base)
-            parts.append(np.array(self.arrays.events[start : start + int(self.arrays.books[self.book].num_events)]))
+            parts.append(self.caused)
         return np.concatenate(parts)
+
+    @property
+    def caused(self) -> np.ndarray:
+        """What the last message caused: a copy of the book's EVENT records."""
+        start = int(self.arrays.books[self.book].events_base)
+        return np.array(self.arrays.events[start : start + int(self.arrays.books[self.book].num_events)])
+
+    def submit(self, side: int, price: int, qty: int, *, ioc: bool = False, owner: int = 0, tag: int = 0) -> int:
+        """Send a plain limit order of an agent; return the slot where it rests, `NIL` when it does not.
+
+        Raises: OrderError if an argument is not of the documented form: `side` BUY or SELL, `price` (ticks) and
+            `qty` (lots) from 1, `owner` from 0.
+        """
+        require(side in (BUY, SELL), self, "side", "BUY or SELL", side, OrderError)
+        require(1 <= price <= PRICE_MAX, self, "price", f"in [1, {PRICE_MAX}]", price, OrderError)
+        require(1 <= qty <= QTY_MAX, self, "qty", f"in [1, {QTY_MAX}]", qty, OrderError)
+        require(owner >= 0, self, "owner", ">= 0", owner, OrderError)
+        return int(send_order(self.arrays, self.book, side, price, qty, int(ioc), owner, tag))
 
     def depth(self, side: int, num_levels: int) -> list[tuple[int, int]]:
         """The best displayed levels of a side: (price in ticks, lots), at most `num_levels`."""
@@ -120,6 +138,12 @@ def _window_for(table: EventTable) -> int:
     prices = table.rows["price"][table.rows["slot"] >= 0]
     span = int(prices.max() - prices.min()) + 1 if prices.size else 1
     return min(max(64, 1 << (2 * span - 1).bit_length()), 65_536)
+
+
+@kernel
+def send_order(m, h, side, price, qty, ioc, owner, tag):
+    """A limit order of an agent, from arrival to rest."""
+    return submit_plain(m, h, side, price, qty, ioc, 0, owner, tag)
 
 
 @kernel

@@ -79,7 +79,7 @@ def count_cause(s, cause, row):
 
 
 @kernel
-def emit(s, ts_ns, row, kind, side, price, price_sub, qty, slot, order_id, flags, cause):
+def emit(s, ts_ns, row, kind, side, price, price_sub, qty, slot, order_id, marks, cause):
     """Append one event; `rest_qty` is what the slot has now."""
     at = s.counts[NUM_EVENTS]
     s.counts[NUM_EVENTS] = at + 1
@@ -99,19 +99,19 @@ def emit(s, ts_ns, row, kind, side, price, price_sub, qty, slot, order_id, flags
     event.price_sub = price_sub
     event.kind = kind
     event.side = side
-    event.flags = flags | (MADE_UP if slot != NIL and s.orders[slot].ident == NIL else 0)
+    event.marks = marks | (MADE_UP if slot != NIL and s.orders[slot].ident == NIL else 0)
     event.cause = cause
 
 
 @kernel
-def mark_last(s, flag, group, ts_ns):
-    """Set `flag` on the last event if it belongs to `group` (GROUP_END) or stands at `ts_ns` (STAMP_END)."""
+def mark_last(s, mark, group, ts_ns):
+    """Set `mark` on the last event if it belongs to `group` (GROUP_END) or stands at `ts_ns` (STAMP_END)."""
     at = s.counts[NUM_EVENTS] - 1
     if at < 0 or at >= s.events.shape[0]:
         return
     event = s.events[at]
-    if (flag == GROUP_END and event.group == group) or (flag == STAMP_END and event.ts_ns == ts_ns):
-        event.flags = int(event.flags) | flag
+    if (mark == GROUP_END and event.group == group) or (mark == STAMP_END and event.ts_ns == ts_ns):
+        event.marks = int(event.marks) | mark
 
 
 @kernel
@@ -192,7 +192,7 @@ def worse_level(s, side, rank):
 
 
 @kernel
-def add_order(s, ts_ns, row, kind, side, rank, qty, ident, order_id, at_front, flags, cause):
+def add_order(s, ts_ns, row, kind, side, rank, qty, ident, order_id, at_front, marks, cause):
     """A new order; `ident` is `NIL` for a made-up one. Returns its slot."""
     slot = take_slot(s)
     order = s.orders[slot]
@@ -205,7 +205,7 @@ def add_order(s, ts_ns, row, kind, side, rank, qty, ident, order_id, at_front, f
     link(s, slot, at_front)
     place = s.places[place_of(s, side, rank)]
     place.qty += qty
-    emit(s, ts_ns, row, kind, side, int(place.price), 0, qty, slot, order_id, flags, cause)
+    emit(s, ts_ns, row, kind, side, int(place.price), 0, qty, slot, order_id, marks, cause)
     return slot
 
 

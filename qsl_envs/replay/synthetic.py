@@ -48,17 +48,17 @@ class SyntheticConfig:
     """levels of the book file"""
     mid_price: int = 10_000
     """ticks (cents) around which the book is built"""
-    limit_rate: float = 8.0
+    limit_rate: float = 6.0
     """limit orders"""
-    depth: int = 24
+    depth: int = 40
     """ticks from the opposite best price that limit orders spread over, the nearer the more likely"""
-    cancel_rate: float = 0.12
+    cancel_rate: float = 0.14
     """cancels per resting order"""
-    market_rate: float = 0.5
+    market_rate: float = 0.9
     """market orders"""
     sweep_share: float = 0.25
     """share of market orders that are as large as the best level and more"""
-    hidden_rate: float = 0.08
+    hidden_rate: float = 0.15
     """executions of hidden orders"""
 
     def __post_init__(self) -> None:
