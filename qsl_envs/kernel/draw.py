@@ -148,6 +148,15 @@ def stream_key(world_key, stream, entity):
 
 
 @kernel(inline=True)
+def sub_key(key, number):
+    """A key below a key, for draws with more coordinates than (stream, entity, index); int64 patterns.
+
+    (CANCEL, k, n) is `draw_bits(sub_key(cancel_key, k), n)`; about 4 ns, so keep it where it is used twice.
+    """
+    return _pattern(_derive(_word(key), _word(number)))
+
+
+@kernel(inline=True)
 def unit_from_bits(bits):
     """A float64 in (0, 1), never 0 or 1: the middle of one of 2**52 equal cells, from the word's upper 52 bits."""
     return float_of(_pattern((_word(bits) >> _S12) | _ONE)) - BELOW_ONE
@@ -241,8 +250,8 @@ def fill_unit(skey, first, out, at, n):
 def fill_exp(skey, first, out, at, n):
     """out[at + i] = draw_exp(skey, first + i) for i < n; `out` float64 (length >= at + n).
 
-    Two loops, because the words and the logarithms vectorise better apart: 3.3 to 3.8 ns a draw in blocks of 32 on a core with
-    256-bit vectors, 20 to 40 ns one by one.
+    Two loops, because the words and the logarithms vectorise better apart: 3.3 to 3.8 ns a draw in blocks of 32 on a
+    core with 256-bit vectors, 20 to 40 ns one by one.
     """
     block = out[at : at + n]
     for i in range(len(block)):

@@ -152,6 +152,16 @@ def test_entities_at_one_index_are_independent():
     _independent(same[0::2][: N // 2], same[1::2][: N // 2])  # neighbors
 
 
+def test_keys_below_keys_are_independent_of_each_other_and_of_the_words_above():
+    above = key(draw.CANCEL)
+    children = [words(int(draw.sub_key(above, number))) for number in (0, 1, -1)]
+    _independent(children[0], children[1])
+    _independent(children[0], children[2])
+    _independent(children[0], words(above))
+    world = draw.world_key("test", 7, 0)
+    assert draw.stream_key(world, 5, -9) == draw.sub_key(draw.sub_key(world, 5), -9)
+
+
 def test_streams_are_not_shifted_copies():
     """Keys whose difference is a small multiple of the step between words: the classic trap of splitmix."""
     base = 12345
