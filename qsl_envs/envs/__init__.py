@@ -1,0 +1,1 @@
+"""Faces of a market: Gymnasium environments, single and vectorised, over one native implementation."""

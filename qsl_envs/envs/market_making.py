@@ -1,0 +1,169 @@
+"""`qsl/MarketMaking-v0`: quote both sides of one book that background flow keeps alive."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+from qsl_envs.envs.config import MakerConfig, maker_config, market_config
+from qsl_envs.envs.page import fill_page
+from qsl_envs.envs.single import TradingEnv
+from qsl_envs.envs.vector import TradingVectorEnv, rebuild
+from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, VenueConfig
+from qsl_envs.market.market import Market
+from qsl_envs.network.config import LinkConfig
+
+MILLISECOND = LinkConfig(latency_ns=1_000_000, jitter="exponential", jitter_ns=100_000)
+"""One way between the agent and the venue: a line within one city, with a little jitter."""
+
+DEFAULT_MARKET = MarketConfig(
+    venues=(VenueConfig(maker_fee_bps=-0.2, taker_fee_bps=0.3),),
+    participants=(
+        ParticipantConfig(
+            order_link=MILLISECOND,
+            report_link=MILLISECOND,
+            feed_link=MILLISECOND,
+            risk=RiskConfig(max_inventory=50, max_order_qty=50, max_open_orders=16),
+        ),
+    ),
+    flow=PoissonFlowConfig(market_rate=3.0, limit_rate=1.2, cancel_rate=0.5, ticks=40, qty_low=1, qty_high=5),
+    session_ns=60_000_000_000,
+    size=SizeConfig(max_orders=320, window_ticks=256, max_special=8, max_events=64, max_clients=16, max_messages=64,
+                    max_calendar=64, tape=256, wheel=512),
+)  # fmt: skip
+"""One venue, one agent, about 200 messages of background flow a second, spreads of a few ticks."""
+
+
+class MarketMakingVectorEnv(TradingVectorEnv):
+    """Many `qsl/MarketMaking-v0` in one compiled call; see `MarketMakingEnv` for the task.
+
+    Args:
+        num_envs: markets side by side.
+        config: the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such.
+        split: family of worlds; no seed of one split reaches another.
+        session_ns: length of an episode; None: as configured.
+        num_threads: plain threads that share the envs; results do not depend on it.
+        autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
+        task: settings of the task, see `MakerConfig`.
+    """
+
+    def __init__(self, num_envs: int = 1, *, config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None,
+                 split: str = "train", session_ns: int | None = None, num_threads: int = 1,
+                 autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
+                 copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
+        self._arguments = {
+            "num_envs": num_envs, "config": config, "split": split, "session_ns": session_ns, "num_threads": num_threads,
+            "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
+            "step_info": step_info, "render_mode": render_mode, **task,
+        }  # fmt: skip
+        settings: MakerConfig = maker_config(task)
+        market = Market(
+            market_config(DEFAULT_MARKET, config, session_ns), num_envs, split=split, num_threads=num_threads
+        )
+        super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps, copy=copy,
+                         step_info=step_info, render_mode=render_mode)  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self), self._arguments, self.spec)
+
+
+@fill_page
+class MarketMakingEnv(TradingEnv):
+    """Quote both sides of one book for a session, and end flat.
+
+    ## Description
+
+    One agent makes a market in one symbol on one venue. Every `step_ns` it says at which distance from the mid, and for
+    how many lots, it wants to bid and to ask. The environment compares that with the orders which stand or are on their
+    way and sends the difference: an order whose price stays keeps its place in the queue (a smaller size is a reduce, a
+    larger one an additional order), one at another price is replaced, one that is not wanted any more is cancelled. The
+    messages travel to the venue, wait their turn, pass the risk gate and meet a real price-time book; fills and the
+    public feed travel back. The agent earns the spread and the maker's rebate, and pays for what it holds when the price
+    moves. The task is that of Ho and Stoll (1981) and of Avellaneda and Stoikov (2008); new is that the book, the
+    queues, the latencies and the limits are all there.
+
+    ## Assumptions
+
+    - The flow is a zero-intelligence one (Smith, Farmer, Gillemot and Krishnamurthy 2003): it places its orders relative
+      to the best prices, the agent's among them, but it does not know who quotes, does not tire, and holds no view.
+      Prices revert over short times more than real ones do.
+    - No one else trades on information, so fills are adverse only through the mechanics of the book.
+    - One venue, one symbol, a constant tick; no halts, no auctions.
+    - Liquidation at the end happens at once against the displayed book; it moves nobody else.
+
+    ## Action Space
+
+    `Box(-1, 1, (4,), float32)`; what lies outside is clipped, a NaN is an error that names its place.
+
+    | Index | Name | -1 | 1 |
+    | --- | --- | --- | --- |
+    | 0 | `bid_offset` | `min_offset` ticks below the known mid | `max_offset` ticks below it |
+    | 1 | `ask_offset` | `min_offset` ticks above the known mid | `max_offset` ticks above it |
+    | 2 | `bid_size` | no bid | `max_quote_qty` lots |
+    | 3 | `ask_size` | no ask | `max_quote_qty` lots |
+
+    Offsets and sizes are rounded to whole numbers, halves up. Prices that fall between two ticks are rounded away from
+    the mid. A price never crosses what others are known to show on the other side; two quotes that would meet are moved
+    apart by one tick each. Sizes are cut to what the inventory limit leaves, as far as the agent knows. The mid is the
+    one that the agent knows: of what others are known to show, as old as its feed.
+
+    ## Observation Space
+
+    float32, clipped to the bounds below; nothing in it is newer than the agent's links allow.
+
+    {observation_table}
+
+    A gap in `own_*_queue`: the bound holds for the best own order of a side, from the first observation that is sure to
+    include it.
+
+    ## Rewards
+
+    In ticks x lots, the sum of
+
+    {reward_table}
+
+    `unwrapped.reward_terms` holds the terms of the last step, `unwrapped.episode_reward_terms` their sums. The mark is
+    the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
+
+    ## Starting State
+
+    A warm book, one of `config.templates` made per configuration, continues as a new world: (split, seed, episode number)
+    decides all chance. The agent starts flat, without orders.
+
+    ## Episode End
+
+    Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch has
+    acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others show. Truncated
+    after `max_episode_steps` where the caller gives them; then nothing is liquidated. `info["episode_summary"]` of the
+    last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step limit), equity gained, fees, volume, fills,
+    the inventory before liquidation, the largest inventory, and the sum of each reward term.
+
+    ## Arguments
+
+    {argument_table}
+    | `config` | None | the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such |
+    | `session_ns` | None | length of an episode; None: as configured, one minute |
+    | `split` | "train" | family of worlds; no seed of one split reaches another |
+    | `step_info` | False | `info["account"]` of each step holds the true account |
+
+    Latencies, fees and limits are the market's: `config={{"participants": [{{"order_link": {{"latency_ns": 50_000}}}}]}}`.
+
+    ## Vector form
+
+    `gym.make_vec("qsl/MarketMaking-v0", num_envs=1024)` is the native form; the single one is it with one env. It takes
+    `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands observations
+    out in two buffers in turn.
+
+    ## Reference Scores
+
+    None measured yet.
+
+    ## Version History
+
+    - v0: first version.
+    """
+
+    vector_class = MarketMakingVectorEnv

@@ -1,0 +1,101 @@
+"""One env: the native vector environment with one replica, handing out fresh arrays and dicts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from qsl_envs.envs.config import MakerConfig
+from qsl_envs.envs.vector import ACTION_NAMES, TradingVectorEnv, rebuild
+from qsl_envs.errors import ConfigError, require
+
+SHARED = frozenset(MakerConfig.__slots__) | {
+    "market", "task", "fields", "observation_names", "observation_units", "reward_names", "max_inventory", "session_ns",
+}  # fmt: skip
+"""Attributes of the vector form that the single env has too."""
+
+
+class TradingEnv(gym.Env):
+    """A Gymnasium environment over a `TradingVectorEnv` of one env; its arguments are that one's."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 10}
+    vector_class: ClassVar[type[TradingVectorEnv]]
+
+    def __init__(self, *, render_mode: str | None = None, **kwargs: Any):
+        for name in ("num_envs", "autoreset_mode", "copy"):
+            if name in kwargs:
+                raise ConfigError(f"{name} is an argument of the vector form: gym.make_vec")
+        self._arguments = {"render_mode": render_mode, **kwargs}
+        self._vector = self.vector_class(1, autoreset_mode=AutoresetMode.DISABLED, render_mode=render_mode, **kwargs)
+        self.render_mode = render_mode
+        self.observation_space = self._vector.single_observation_space
+        self.action_space = self._vector.single_action_space
+        self._action = np.zeros((1, len(ACTION_NAMES)), np.float32)
+        self._shape = (1, self.observation_space.shape[0])
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        """Begin an episode: of world (split, seed, 0) with a seed, else the next one of the same seed."""
+        super().reset(seed=seed)
+        if seed is None and not self._vector.seeded:
+            seed = int(self.np_random.integers(2**31))
+        obs, infos = self._vector.reset(seed=seed, options=options)
+        return obs[0].copy(), _first(infos)
+
+    def step(self, action: np.ndarray):
+        """One decision. Raises: ConfigError for an action of another shape or with a NaN; ResetNeeded; CapacityError."""
+        vector = self._vector
+        action = np.asarray(action)
+        if action.shape != self._action.shape[1:]:
+            require(False, self, "action", f"of shape {self._action.shape[1:]}", action.shape)
+        self._action[0] = action
+        obs = np.empty(self._shape, np.float32)
+        vector.step_into(self._action, obs)
+        reward, terminated, truncated, info = vector.outcome_of_one()
+        return obs[0], reward, terminated, truncated, _first(info) if info else {}
+
+    def render(self) -> str | None:
+        """The book as known, own quotes and the account, as text."""
+        return self._vector.text(0) if self.render_mode == "ansi" else None
+
+    def snapshot(self) -> bytes:
+        """The env as bytes; see `restore`."""
+        return self._vector.snapshot(0)
+
+    def restore(self, data: bytes) -> np.ndarray:
+        """Go back to a snapshot; returns the last observation of then."""
+        return self._vector.restore(data, 0)
+
+    def accounts(self) -> dict[str, Any]:
+        """The true account now, as numbers; see `TradingVectorEnv.accounts`."""
+        return {name: value[0].item() for name, value in self._vector.accounts().items()}
+
+    @property
+    def reward_terms(self) -> np.ndarray:
+        """Terms of the last reward, float64 (term,), ticks x lots. A view."""
+        return self._vector.reward_terms[0]
+
+    @property
+    def episode_reward_terms(self) -> np.ndarray:
+        """The same, summed over the running episode. A view."""
+        return self._vector.episode_reward_terms[0]
+
+    def __getattr__(self, name: str) -> Any:
+        """Names, units, settings, fields and the market are those of the vector form."""
+        if name not in SHARED or "_vector" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self._vector, name)
+
+    def __reduce__(self):
+        return rebuild, (type(self), self._arguments, self.spec)
+
+
+def _first(infos: dict[str, Any]) -> dict[str, Any]:
+    """Infos of one env out of the vector form's: numbers, without masks."""
+    return {
+        name: _first(value) if isinstance(value, dict) else value[0].item()
+        for name, value in infos.items()
+        if not name.startswith("_")
+    }
