@@ -70,8 +70,8 @@ class BookMemory:
         count = 2 * self.config.max_orders
         self.config = replace(self.config, max_orders=count, max_special=None)
         self._allocate()
-        for name in _KEPT:
-            self.section(name)[: len(old[name])] = old[name]
+        for name in _KEPT:  # by bytes: a BOOK record has bytes that belong to none of its fields, its two SIDEs
+            self.section(name).view(np.uint8)[: old[name].nbytes] = old[name].view(np.uint8)
         heaps = self.section("heaps").reshape(3, -1)
         heaps[:, :old_special] = old["heaps"].reshape(3, -1)
         self.book.num_slots = count
