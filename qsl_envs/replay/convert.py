@@ -183,7 +183,7 @@ def seed(s, first, book_ranks, book_qty):
         undo = first.qty
     for side in range(2):
         for level in range(book_ranks.shape[1]):
-            rank = int(book_ranks[side, level])
+            rank = np.int64(book_ranks[side, level])
             if rank == NIL:
                 break
             qty = book_qty[side, level]
@@ -199,7 +199,7 @@ def seed(s, first, book_ranks, book_qty):
 @kernel
 def convert_add(s, new, row, withdraw_crossed):
     """Type 1. Without a book file, what it would cross must have left unseen."""
-    slot = int(s.ids[new.ident].slot)
+    slot = np.int64(s.ids[new.ident].slot)
     if slot != NIL:
         take_off(s, new.ts_ns, row, K_WITHDRAW, slot, s.orders[slot].rest, new.order_id, C_DUPLICATE)
     if withdraw_crossed:
@@ -220,7 +220,7 @@ def convert_cancel(s, message, row, by_level):
     qty, whole = message.qty, message.kind == lobster.DELETION
     known = s.ids[message.ident]
     known.need -= qty
-    slot = int(known.slot)
+    slot = np.int64(known.slot)
     if slot != NIL:
         rest = s.orders[slot].rest
         cause = C_OVERSIZE if qty > rest else C_UNDERSIZE if whole and qty < rest else C_NONE
@@ -234,7 +234,7 @@ def convert_cancel(s, message, row, by_level):
     while qty > 0:
         slot = last_made_up(s, message.side, message.rank)
         if slot == NIL and by_level:
-            slot = int(s.places[place_of(s, message.side, message.rank)].tail)
+            slot = np.int64(s.places[place_of(s, message.side, message.rank)].tail)
         if slot == NIL:
             return
         rest = s.orders[slot].rest
@@ -250,7 +250,7 @@ def convert_execution(s, message, row, by_level):
     ts_ns, qty = message.ts_ns, message.qty
     known = s.ids[message.ident]
     known.need -= qty
-    slot = int(known.slot)
+    slot = np.int64(known.slot)
     cause = C_UNKNOWN_EXECUTION
     if slot != NIL:
         move_to_front(s, ts_ns, row, slot, message.order_id, C_QUEUE_JUMP)
@@ -261,7 +261,7 @@ def convert_execution(s, message, row, by_level):
     while qty > 0:
         slot = first_made_up(s, message.side, message.rank)
         if slot == NIL and by_level:
-            slot = int(s.places[place_of(s, message.side, message.rank)].head)
+            slot = np.int64(s.places[place_of(s, message.side, message.rank)].head)
         if slot == NIL:
             slot = add_order(s, ts_ns, row, K_SYNTH_ADD, message.side, message.rank, qty, NIL, NIL, 1, AT_FRONT, cause)
         move_to_front(s, ts_ns, row, slot, NIL, C_QUEUE_JUMP)

@@ -6,6 +6,8 @@ known whole. Excess at a price is taken first from what no later row will ask fo
 
 from __future__ import annotations
 
+import numpy as np
+
 from qsl_envs.engine.constants import BUY, NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.replay.events import BEFORE_AGENTS, Cause, Kind
@@ -20,10 +22,10 @@ C_SHRANK, C_GONE = int(Cause.LEVEL_SHRANK), int(Cause.LEVEL_GONE)
 def shrink(s, ts_ns, row, side, rank, excess, cause):
     """Take `excess` lots off a price, newest orders first: spare lots, then, if that is not enough, any."""
     for spare_only in (True, False):
-        slot = int(s.places[place_of(s, side, rank)].tail)
+        slot = np.int64(s.places[place_of(s, side, rank)].tail)
         while slot != NIL and excess > 0:
-            before = int(s.orders[slot].prev)
-            ident = int(s.orders[slot].ident)
+            before = np.int64(s.orders[slot].prev)
+            ident = np.int64(s.orders[slot].ident)
             qty = s.orders[slot].rest
             if spare_only and ident != NIL:
                 qty -= s.ids[ident].need
@@ -38,9 +40,9 @@ def shrink(s, ts_ns, row, side, rank, excess, cause):
 @kernel
 def clear_level(s, ts_ns, row, side, rank, cause):
     """Withdraw every order of a price."""
-    slot = int(s.places[place_of(s, side, rank)].head)
+    slot = np.int64(s.places[place_of(s, side, rank)].head)
     while slot != NIL:
-        behind = int(s.orders[slot].next)
+        behind = np.int64(s.orders[slot].next)
         take_off(s, ts_ns, row, K_WITHDRAW, slot, s.orders[slot].rest, NIL, cause)
         slot = behind
 
@@ -53,7 +55,7 @@ def correct_side(s, ts_ns, row, side, ranks, qtys):
     mine = s.counts[BEST + side]
     level = 0
     while level < num_levels and ranks[level] != NIL:
-        theirs = int(ranks[level])
+        theirs = np.int64(ranks[level])
         if mine != NIL and sign * mine < sign * theirs:
             behind = worse_level(s, side, mine)
             clear_level(s, ts_ns, row, side, mine, C_GONE)

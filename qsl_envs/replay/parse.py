@@ -6,6 +6,8 @@ in full, the field (0-based) where it went wrong and why (`FAULTS`), or code 0.
 
 from __future__ import annotations
 
+import numpy as np
+
 from qsl_envs.kernel.jit import kernel
 
 OK, NOT_A_NUMBER, TOO_FEW, TOO_MANY, TOO_LARGE, EMPTY_LINE = 0, 1, 2, 3, 4, 5
@@ -33,15 +35,15 @@ def is_digit(byte):
 @kernel(inline=True)
 def read_int(text, at, end):
     """Read `-?[0-9]+` at `at`; return (value, index behind it, code)."""
-    negative = at < end and int(text[at]) == MINUS
+    negative = at < end and np.int64(text[at]) == MINUS
     if negative:
         at += 1
     start = at
     value = 0
-    while at < end and is_digit(int(text[at])):
+    while at < end and is_digit(np.int64(text[at])):
         if at - start == MAX_DIGITS:
             return value, at, TOO_LARGE
-        value = value * 10 + int(text[at]) - ZERO
+        value = value * 10 + np.int64(text[at]) - ZERO
         at += 1
     if at == start:
         return value, at, NOT_A_NUMBER
@@ -53,22 +55,22 @@ def read_time(text, at, end):
     """Read seconds after midnight, `[0-9]+(.[0-9]*)?`, as ns, rounded half up; return (ns, index behind it, code)."""
     start = at
     value = 0
-    while at < end and is_digit(int(text[at])):
+    while at < end and is_digit(np.int64(text[at])):
         if at - start == MAX_SECOND_DIGITS:
             return value, at, TOO_LARGE
-        value = value * 10 + int(text[at]) - ZERO
+        value = value * 10 + np.int64(text[at]) - ZERO
         at += 1
     if at == start:
         return value, at, NOT_A_NUMBER
     digits = 0
     round_up = False
-    if at < end and int(text[at]) == DOT:
+    if at < end and np.int64(text[at]) == DOT:
         at += 1
-        while at < end and is_digit(int(text[at])):
+        while at < end and is_digit(np.int64(text[at])):
             if digits < NS_DIGITS:
-                value = value * 10 + int(text[at]) - ZERO
+                value = value * 10 + np.int64(text[at]) - ZERO
             elif digits == NS_DIGITS:
-                round_up = int(text[at]) >= ZERO + 5
+                round_up = np.int64(text[at]) >= ZERO + 5
             digits += 1
             at += 1
     while digits < NS_DIGITS:
@@ -80,21 +82,21 @@ def read_time(text, at, end):
 @kernel(inline=True)
 def field_end(text, at, end, last):
     """What follows a field: OK and the index of the next field (or line), or a fault."""
-    if at < end and int(text[at]) == COMMA:
+    if at < end and np.int64(text[at]) == COMMA:
         return at + 1, (TOO_MANY if last else OK)
     here = at
-    if here < end and int(text[here]) == RETURN:
+    if here < end and np.int64(text[here]) == RETURN:
         here += 1
-    if here == end or int(text[here]) == NEWLINE:
+    if here == end or np.int64(text[here]) == NEWLINE:
         return min(here + 1, end), (OK if last else TOO_FEW)
     return at, NOT_A_NUMBER
 
 
 @kernel(inline=True)
 def is_line_end(text, at, end):
-    if at < end and int(text[at]) == RETURN:
+    if at < end and np.int64(text[at]) == RETURN:
         at += 1
-    return at == end or int(text[at]) == NEWLINE
+    return at == end or np.int64(text[at]) == NEWLINE
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from qsl_envs.engine.constants import NIL, OUTSIDE_BIT
 from qsl_envs.engine.ladder import depth_of
 from qsl_envs.engine.state import SIDES
@@ -15,17 +17,20 @@ def move_before(m, h, slot, other):
         return
     base = m.books[h].orders_base
     order, target = m.orders[base + slot], m.orders[base + other]
-    side = int(order.bits) & 1
+    side = np.int64(order.bits) & 1
     ladder = m.sides[SIDES * h + side]
-    before, behind = int(order.prev), int(order.next)  # `before` is an order: `other` stands there at the latest
+    before, behind = (
+        np.int64(order.prev),
+        np.int64(order.next),
+    )  # `before` is an order: `other` stands there at the latest
     m.orders[base + before].next = behind
     if behind != NIL:
         m.orders[base + behind].prev = before
     elif order.bits & OUTSIDE_BIT:
         ladder.out_tail = before
     else:
-        m.levels[ladder.levels_base + depth_of(m, h, side, int(order.price))].tail = before
-    ahead = int(target.prev)
+        m.levels[ladder.levels_base + depth_of(m, h, side, np.int64(order.price))].tail = before
+    ahead = np.int64(target.prev)
     order.prev = ahead
     order.next = other
     target.prev = slot
@@ -34,4 +39,4 @@ def move_before(m, h, slot, other):
     elif order.bits & OUTSIDE_BIT:
         ladder.out_head = slot
     else:
-        m.levels[ladder.levels_base + depth_of(m, h, side, int(order.price))].head = slot
+        m.levels[ladder.levels_base + depth_of(m, h, side, np.int64(order.price))].head = slot

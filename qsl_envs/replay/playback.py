@@ -16,6 +16,8 @@ Rules, where an agent makes the world differ from history:
 
 from __future__ import annotations
 
+import numpy as np
+
 from qsl_envs.engine.constants import BUY, EV_FILL, HOLD_BIT, NIL
 from qsl_envs.engine.events import has_room, order_event, touch_level, write_event
 from qsl_envs.engine.ladder import depth_of, is_better, is_inside, no_best, shown_of
@@ -130,7 +132,7 @@ def play_event(m, h, table, play, index):
 @kernel
 def play_rows(m, h, table, state):
     """Play rows up to the end of the aggressor, or a single one; False when there is no room for events."""
-    group = int(table[state.next].group)
+    group = np.int64(table[state.next].group)
     while True:
         if not play_row(m, h, table, state, table[state.next]):
             return False
@@ -143,7 +145,7 @@ def play_rows(m, h, table, state):
 @kernel
 def play_row(m, h, table, state, row):
     """Play one row of the table; False when it must be called again with room for events."""
-    kind, slot = int(row.kind), int(row.slot)
+    kind, slot = np.int64(row.kind), np.int64(row.slot)
     if not has_room(m, h):
         return False
     if kind == K_ADD or kind == K_SYNTH_ADD:
@@ -157,16 +159,16 @@ def play_row(m, h, table, state, row):
     elif m.orders[m.books[h].orders_base + slot].leaves_qty == 0:
         state.no_ops += 1
     elif kind == K_MOVE_FRONT:
-        move_before(m, h, slot, first_historical(m, h, int(row.side), int(row.price)))
+        move_before(m, h, slot, first_historical(m, h, np.int64(row.side), np.int64(row.price)))
     else:
-        cap_order(m, h, slot, int(row.rest_qty))
+        cap_order(m, h, slot, np.int64(row.rest_qty))
     return True
 
 
 @kernel
 def play_add(m, h, state, row):
     """A new historical order: agents' orders that it meets trade first, the rest of it stands in its queue."""
-    side, price, slot = int(row.side), int(row.price), int(row.slot)
+    side, price, slot = np.int64(row.side), np.int64(row.price), np.int64(row.slot)
     if state.opened == 0:
         state.opened = 1
         state.left = row.qty
@@ -190,7 +192,7 @@ def play_add(m, h, state, row):
 @kernel
 def play_execution(m, h, table, state, row):
     """One listed order of an aggressor: agents' orders before it, then the order itself, then its historical rest."""
-    side, price, slot, qty = int(row.side), int(row.price), int(row.slot), int(row.qty)
+    side, price, slot, qty = np.int64(row.side), np.int64(row.price), np.int64(row.slot), np.int64(row.qty)
     if state.group != row.group:
         state.group = row.group
         state.list_left = lots_of_aggressor(table, state.next, state.num_events)
@@ -203,14 +205,14 @@ def play_execution(m, h, table, state, row):
         return False
     listed = min(qty, state.list_left)
     state.list_left -= listed
-    traded = min(listed, int(order.leaves_qty))
+    traded = min(listed, np.int64(order.leaves_qty))
     state.withheld_lots += qty - traded
     if traded > 0:
         fill_order(m, h, side, slot, price, traded)
     if not alive:
         state.no_ops += 1
     elif order.leaves_qty > row.rest_qty:
-        cap_order(m, h, slot, int(row.rest_qty))
+        cap_order(m, h, slot, np.int64(row.rest_qty))
     return True
 
 
@@ -221,7 +223,7 @@ def lots_of_aggressor(table, at, num_events):
     lots = 0
     while at < num_events and table[at].group == group:
         if table[at].kind == K_EXECUTE:
-            lots += int(table[at].qty)
+            lots += np.int64(table[at].qty)
         at += 1
     return lots
 
@@ -229,7 +231,7 @@ def lots_of_aggressor(table, at, num_events):
 @kernel
 def play_print(m, h, state, row):
     """A hidden print fills agents' orders at or better than its price, then prints; an auction's only prints."""
-    side, price = int(row.side), int(row.price)
+    side, price = np.int64(row.side), np.int64(row.price)
     if state.opened == 0:
         state.opened = 1
         state.left = row.qty
@@ -240,7 +242,7 @@ def play_print(m, h, state, row):
     if not has_room(m, h):
         return False
     if state.left > 0:
-        write_event(m, h, EV_PRINT, side, price, state.left, int(row.price_sub), NIL, int(row.kind), NIL)
+        write_event(m, h, EV_PRINT, side, price, state.left, np.int64(row.price_sub), NIL, np.int64(row.kind), NIL)
         note_trade(m, h, price)
     return True
 
@@ -274,7 +276,7 @@ def fill_agents(m, h, state, side, limit, at_limit, before):
             return False
         shown = shown_of(m, h, slot)
         if shown == 0:
-            shown = int(m.orders[m.books[h].orders_base + slot].leaves_qty)
+            shown = np.int64(m.orders[m.books[h].orders_base + slot].leaves_qty)
         qty = min(state.left, shown)
         state.left -= qty
         state.agent_fills += 1
@@ -306,14 +308,14 @@ def note_trade(m, h, price):
 def cap_order(m, h, slot, rest):
     """Leave a historical order at most `rest` lots, at its place; without lots it goes; its slot stays history's."""
     order = m.orders[m.books[h].orders_base + slot]
-    excess = int(order.leaves_qty) - rest
+    excess = np.int64(order.leaves_qty) - rest
     if excess <= 0:
         return
     if rest == 0:
         detach_order(m, h, slot)
         bury_order(m, h, slot, 1)
         return
-    side, price = int(order.bits) & 1, int(order.price)
+    side, price = np.int64(order.bits) & 1, np.int64(order.price)
     touch_level(m, h, side, price)
     order.leaves_qty = rest
     depth = depth_of(m, h, side, price)

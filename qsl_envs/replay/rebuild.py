@@ -111,7 +111,7 @@ def mark_last(s, mark, group, ts_ns):
         return
     event = s.events[at]
     if (mark == GROUP_END and event.group == group) or (mark == STAMP_END and event.ts_ns == ts_ns):
-        event.marks = int(event.marks) | mark
+        event.marks = np.int64(event.marks) | mark
 
 
 @kernel
@@ -125,7 +125,7 @@ def take_slot(s):
     """A free slot, the one given back last if there is any."""
     if s.counts[NUM_FREE] > 0:
         s.counts[NUM_FREE] -= 1
-        return int(s.orders[s.counts[NUM_FREE]].free)
+        return np.int64(s.orders[s.counts[NUM_FREE]].free)
     slot = s.counts[NUM_SLOTS]
     s.counts[NUM_SLOTS] = slot + 1
     return slot
@@ -141,9 +141,9 @@ def place_of(s, side, rank):
 def link(s, slot, at_front):
     """Put an order into the queue of its price, first or last."""
     order = s.orders[slot]
-    side, rank = int(order.side), int(order.rank)
+    side, rank = np.int64(order.side), np.int64(order.rank)
     place = s.places[place_of(s, side, rank)]
-    other = int(place.head) if at_front else int(place.tail)
+    other = np.int64(place.head) if at_front else np.int64(place.tail)
     order.next = other if at_front else NIL
     order.prev = NIL if at_front else other
     if other == NIL:
@@ -164,9 +164,9 @@ def link(s, slot, at_front):
 def unlink(s, slot):
     """Take an order out of its queue; the best price follows."""
     order = s.orders[slot]
-    side, rank = int(order.side), int(order.rank)
+    side, rank = np.int64(order.side), np.int64(order.rank)
     place = s.places[place_of(s, side, rank)]
-    before, behind = int(order.prev), int(order.next)
+    before, behind = np.int64(order.prev), np.int64(order.next)
     if before == NIL:
         place.head = behind
     else:
@@ -205,7 +205,7 @@ def add_order(s, ts_ns, row, kind, side, rank, qty, ident, order_id, at_front, m
     link(s, slot, at_front)
     place = s.places[place_of(s, side, rank)]
     place.qty += qty
-    emit(s, ts_ns, row, kind, side, int(place.price), 0, qty, slot, order_id, marks, cause)
+    emit(s, ts_ns, row, kind, side, np.int64(place.price), 0, qty, slot, order_id, marks, cause)
     return slot
 
 
@@ -213,11 +213,11 @@ def add_order(s, ts_ns, row, kind, side, rank, qty, ident, order_id, at_front, m
 def take_off(s, ts_ns, row, kind, slot, qty, order_id, cause):
     """Take `qty` of an order's lots and write `kind`; an order without lots leaves, and its slot is free again."""
     order = s.orders[slot]
-    side = int(order.side)
-    place = s.places[place_of(s, side, int(order.rank))]
+    side = np.int64(order.side)
+    place = s.places[place_of(s, side, np.int64(order.rank))]
     order.rest -= qty
     place.qty -= qty
-    emit(s, ts_ns, row, kind, side, int(place.price), 0, qty, slot, order_id, 0, cause)
+    emit(s, ts_ns, row, kind, side, np.int64(place.price), 0, qty, slot, order_id, 0, cause)
     if order.rest == 0:
         unlink(s, slot)
         if order.ident != NIL:
@@ -234,23 +234,23 @@ def move_to_front(s, ts_ns, row, slot, order_id, cause):
         return
     unlink(s, slot)
     link(s, slot, 1)
-    price = int(s.places[int(order.rank)].price)
-    emit(s, ts_ns, row, K_MOVE_FRONT, int(order.side), price, 0, 0, slot, order_id, 0, cause)
+    price = np.int64(s.places[np.int64(order.rank)].price)
+    emit(s, ts_ns, row, K_MOVE_FRONT, np.int64(order.side), price, 0, 0, slot, order_id, 0, cause)
 
 
 @kernel
 def first_made_up(s, side, rank):
     """The made-up order nearest the front of a price, `NIL` when there is none."""
-    slot = int(s.places[place_of(s, side, rank)].head)
+    slot = np.int64(s.places[place_of(s, side, rank)].head)
     while slot != NIL and s.orders[slot].ident != NIL:
-        slot = int(s.orders[slot].next)
+        slot = np.int64(s.orders[slot].next)
     return slot
 
 
 @kernel
 def last_made_up(s, side, rank):
     """The made-up order nearest the back of a price, `NIL` when there is none."""
-    slot = int(s.places[place_of(s, side, rank)].tail)
+    slot = np.int64(s.places[place_of(s, side, rank)].tail)
     while slot != NIL and s.orders[slot].ident != NIL:
-        slot = int(s.orders[slot].prev)
+        slot = np.int64(s.orders[slot].prev)
     return slot
