@@ -24,14 +24,17 @@ METRICS = {
     "mean_abs_inventory": "mean of |inventory| over the steps, lots",
     "max_drawdown": "largest fall of P&L from its peak, ticks x lots",
     "fills": "number of fills",
-    "maker_share": "lots filled as maker / lots filled (NaN without fills)",
+    "volume": "lots traded, the closing step included",
+    "maker_share": "lots filled as maker / lots filled (NaN without fills, or where the environment does not tell)",
     "step_sharpe": "mean / standard deviation of the change of P&L over a step (NaN without change)",
     "steps": "length of the episode",
 }
 """Metric -> what it is. Each has one value a world."""
 
-ACCOUNT = ("equity", "inventory", "fees", "fills", "maker_lots", "taker_lots")
-"""Keys of `info` that an environment must offer: true and cumulative since the start of the episode."""
+ACCOUNT = ("equity", "inventory", "fees", "fills", "volume")
+"""Keys of `info["account"]` that an environment must offer: true, and cumulative since the start of the episode. The
+`episode_summary` of its final info has them too, there with the inventory from before the closing step. Where they also
+have `taker_lots`, the share of the maker is known."""
 
 RESAMPLES = 4000
 
@@ -116,63 +119,58 @@ def _run_block(envs: VectorEnv, policy: Policy, worlds: Worlds, numbers: np.ndar
         options = {"start_ns": np.asarray(worlds.starts_ns, np.int64)[numbers % worlds.count]}
     policy.reset(seeds)
     obs, info = envs.reset(seed=int(seeds[0]), options=options)
-    missing = [key for key in ACCOUNT if key not in info]
-    require(not missing, "evaluate", "info", f"with the keys {', '.join(ACCOUNT)}", f"without {missing}")
+    missing = [key for key in ACCOUNT if key not in info.get("account", {})]
+    require(not missing, "evaluate", "info['account']", f"with the keys {', '.join(ACCOUNT)}", f"without {missing}")
     n = envs.num_envs
     running = np.ones(n, bool)
-    account = {key: np.array(info[key], np.float64) for key in ACCOUNT}
-    start, held_before = account["equity"].copy(), account["inventory"].copy()
+    account = {key: np.zeros(n) for key in (*ACCOUNT, "taker_lots")}
+    account["equity"] += info["account"]["equity"]
+    start = account["equity"].copy()
     peak, gain_before = np.zeros(n), np.zeros(n)
-    sums = {key: np.zeros(n) for key in ("score", "inventory", "drawdown", "gain", "gain_square", "steps", "final")}
+    sums = {key: np.zeros(n) for key in ("score", "inventory", "drawdown", "gain", "gain_square", "steps")}
     while running.any():
         obs, reward, terminated, truncated, info = envs.step(policy(obs))
         over = terminated | truncated
         now = _account_of(info, over)
-        for key in ACCOUNT:
+        for key in account:
             account[key][running] = now[key][running]
         gain = account["equity"] - start
         peak = np.maximum(peak, gain)
         change = gain - gain_before
-        steps = {
-            "score": reward,
-            "gain": change,
-            "gain_square": change**2,
-            "steps": 1.0,
-            "inventory": np.abs(now.get("inventory_at_close", now["inventory"])),
-        }
+        held = np.abs(account["inventory"])
+        steps = {"score": reward, "gain": change, "gain_square": change**2, "steps": 1.0, "inventory": held}
         for key, value in steps.items():
             sums[key] += np.where(running, value, 0.0)
         sums["drawdown"] = np.where(running, np.maximum(sums["drawdown"], peak - gain), sums["drawdown"])
-        ending = running & over
-        before_close = now.get("inventory_at_close", held_before)
-        sums["final"][ending] = before_close[ending]
-        held_before, gain_before = account["inventory"].copy(), gain
+        gain_before = gain
         running &= ~over
-    lots = account["maker_lots"] + account["taker_lots"]
     mean = sums["gain"] / sums["steps"]
     spread = np.sqrt(np.maximum(sums["gain_square"] / sums["steps"] - mean**2, 0.0))
+    told = ~np.isnan(account["taker_lots"]) & (account["volume"] > 0)
     return {
         "pnl": account["equity"] - start,
         "score": sums["score"],
         "fees": account["fees"],
-        "final_inventory": sums["final"],
+        "final_inventory": account["inventory"],
         "mean_abs_inventory": sums["inventory"] / sums["steps"],
         "max_drawdown": sums["drawdown"],
         "fills": account["fills"],
-        "maker_share": np.divide(account["maker_lots"], lots, out=np.full(n, np.nan), where=lots > 0),
-        "step_sharpe": np.divide(mean, spread, out=np.full(n, np.nan), where=spread > 0),
+        "volume": account["volume"],
+        "maker_share": 1.0 - np.divide(account["taker_lots"], account["volume"], out=np.full(n, np.nan), where=told),
+        "step_sharpe": np.divide(mean, spread, out=np.full(n, np.nan), where=spread > 1e-12),
         "steps": sums["steps"],
     }
 
 
 def _account_of(info: dict[str, Any], over: np.ndarray) -> dict[str, np.ndarray]:
-    """The account after the step: of the episode that ended, where one did."""
-    keys = [key for key in (*ACCOUNT, "inventory_at_close") if key in info]
-    now = {key: np.array(info[key], np.float64) for key in keys}
+    """The account after the step, float64 (n,): of the episode that ended, where one did."""
+    unknown = np.full(len(over), np.nan)
+    keys = (*ACCOUNT, "taker_lots")
+    now = {key: np.array(info["account"].get(key, unknown), np.float64) for key in keys}
     if over.any():
-        final = info["final_info"]
+        final = info["final_info"]["episode_summary"]
         for key in keys:
-            now[key][over] = np.asarray(final[key], np.float64)[over]
+            now[key][over] = np.asarray(final.get(key, unknown), np.float64)[over]
     return now
 
 

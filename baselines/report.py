@@ -12,7 +12,7 @@ import numpy as np
 
 from baselines.evaluate import METRICS, Estimate, bootstrap, paired, verdict
 
-COLUMNS = ("score", "mean_abs_inventory", "max_drawdown", "fills", "maker_share")
+COLUMNS = ("score", "mean_abs_inventory", "max_drawdown", "fills", "volume", "maker_share")
 """Metrics beside P&L in the tables."""
 
 Results = Mapping[str, Mapping[str, np.ndarray]]

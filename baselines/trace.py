@@ -43,13 +43,13 @@ def watch(
     """Run one episode of a market-making environment.
 
     Args:
-        envs: with the environment's `market` and `step_ns` as public attributes; env `replica` is watched.
+        envs: with `market` and `step_ns` as public attributes and made with `step_info=True`; env `replica` is watched.
         levels: of the book, a side.
     """
     env = envs.unwrapped
     policy.reset(seed + np.arange(envs.num_envs))
     obs, info = envs.reset(seed=seed, options=options)
-    start = float(info["equity"][replica])
+    start = float(info["account"]["equity"][replica])
     rows, over, step = [], False, 0
     while not over:
         book, quote = np.full((2, 2, levels), np.nan), [np.nan, np.nan]
@@ -58,7 +58,7 @@ def watch(
         for side, better in ((BUY, max), (SELL, min)):
             own = [o["price"] for o in env.market.orders(0, replica=replica) if o["side"] == side]
             quote[side] = float(better(own)) if own else np.nan
-        account = [float(info[key][replica]) for key in ("mid", "inventory", "equity")]
+        account = [float(info["account"][key][replica]) for key in ("mid", "inventory", "equity")]
         rows.append((step * env.step_ns * 1e-9, account, book, quote))
         obs, _, terminated, truncated, info = envs.step(policy(obs))
         over = bool(terminated[replica] or truncated[replica])

@@ -45,12 +45,12 @@ def measure_sigma(worlds: Worlds) -> float:
         desk = Desk.of(envs)
         policy = DoNothing(desk)
         obs, info = envs.reset(seed=worlds.first_seed)
-        mids, going = [np.array(info["mid"], np.float64)], np.ones(envs.num_envs, bool)
+        mids, going = [np.array(info["account"]["mid"], np.float64)], np.ones(envs.num_envs, bool)
         changes = []
         while going.any():
             obs, _, terminated, truncated, info = envs.step(policy(obs))
             going &= ~(terminated | truncated)
-            mids.append(np.array(info["mid"], np.float64))
+            mids.append(np.array(info["account"]["mid"], np.float64))
             changes.append((mids[-1] - mids[-2])[going])
         variance = np.mean(np.concatenate(changes) ** 2)
         return max(float(np.sqrt(variance / (desk.step_ns * 1e-9))), 1e-3)
@@ -121,7 +121,9 @@ def main(args: Args) -> None:
     import qsl_envs  # noqa: F401  registers the environments
 
     def make(num_envs: int) -> gym.vector.VectorEnv:
-        return gym.make_vec(args.env_id, num_envs=num_envs, split="train", autoreset_mode=AutoresetMode.SAME_STEP)
+        return gym.make_vec(
+            args.env_id, num_envs=num_envs, split="train", autoreset_mode=AutoresetMode.SAME_STEP, step_info=True
+        )
 
     found = tune(Worlds(make, args.count, block=min(256, args.count)), tell=ProgressLine("tuning "))
     save_tuned(args.out, found, {"env_id": args.env_id, "split": "train", "worlds": args.count})

@@ -25,23 +25,24 @@ def alone(policy, seed):
     while not over:
         obs, reward, terminated, truncated, info = envs.step(policy(obs))
         over = bool(terminated[0] or truncated[0])
-        account = info["final_info"] if over else info
+        account = info["final_info"]["episode_summary"] if over else info["account"]
         gains.append(float(account["equity"][0]))
         held.append(float(account["inventory"][0]))
         score += float(reward[0])
     gains = np.array(gains)
     changes = np.diff(gains)
-    lots = account["maker_lots"][0] + account["taker_lots"][0]
+    lots = account["volume"][0]
     return {
         "pnl": gains[-1],
         "score": score,
         "fees": account["fees"][0],
-        "final_inventory": held[-2],
+        "final_inventory": held[-1],
         "mean_abs_inventory": np.abs(held[1:]).mean(),
         "max_drawdown": (np.maximum.accumulate(gains) - gains).max(),
         "fills": account["fills"][0],
-        "maker_share": account["maker_lots"][0] / lots if lots else np.nan,
-        "step_sharpe": changes.mean() / changes.std() if changes.std() > 0 else np.nan,
+        "volume": lots,
+        "maker_share": 1 - account["taker_lots"][0] / lots if lots else np.nan,
+        "step_sharpe": changes.mean() / changes.std() if changes.std() > 1e-12 else np.nan,
         "steps": len(gains) - 1,
     }
 
@@ -68,6 +69,7 @@ def test_policies_see_the_same_worlds_and_differences_are_paired():
     assert verdict(gain) == "better" and gain.mean == pytest.approx(found["a"]["pnl"].mean())
     assert verdict(paired(found, "idle", "a", "pnl")) == "worse"
     assert verdict(paired(found, "a", "b", "pnl")) == "no difference shown"
+    assert found["a"]["maker_share"].min() < 0.9 < found["a"]["maker_share"].max()
     assert np.isnan(found["idle"]["maker_share"]).all() and np.isnan(bootstrap(found["idle"]["maker_share"]).mean)
 
 

@@ -37,7 +37,8 @@ class Toy(VectorEnv):
         terminated, truncated = self.ends()
         info, over = self.account(), terminated | truncated
         if over.any():
-            info = {"final_obs": self.observe(), "final_info": info, "_final_obs": over, "_final_info": over}
+            final = {"episode_summary": self.summary()}
+            info = {"final_obs": self.observe(), "final_info": final, "_final_obs": over, "_final_info": over}
             self.episode[over] += 1
             self.age[over] = 0
             for i in np.flatnonzero(over):
@@ -47,6 +48,9 @@ class Toy(VectorEnv):
         return self.observe(), reward, terminated, truncated, info
 
     def account(self) -> dict[str, Any]:
+        return {}
+
+    def summary(self) -> dict[str, Any]:
         return {}
 
 
@@ -126,7 +130,9 @@ class Window:
 
     def orders(self, agent: int = 0, *, replica: int = 0) -> list[dict[str, int]]:
         """The quotes of the last step; none before the first."""
-        return [{"side": side, "price": int(price)} for side, price in enumerate(self.shop.quotes[replica]) if price > 0]
+        return [
+            {"side": side, "price": int(price)} for side, price in enumerate(self.shop.quotes[replica]) if price > 0
+        ]
 
 
 class Shop(Toy):
@@ -139,11 +145,12 @@ class Shop(Toy):
     observation_names = ("inventory", "time_left", "spread")
     min_offset, max_offset, max_quote_qty, max_inventory = 0, 8, 2, 10
     step_ns, session_ns = 500_000_000, 20 * 500_000_000
+    SHOWN = ("mid", "inventory", "fees", "fills", "volume", "taker_lots")
 
     def __init__(self, num_envs: int, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP) -> None:
         super().__init__(num_envs, 3, 4)
-        names = ("mid", "cash", "inventory", "fees", "fills", "maker_lots", "taker_lots")
-        self.books = {name: np.zeros(num_envs) for name in names}
+        self.books = {name: np.zeros(num_envs) for name in ("cash", *self.SHOWN)}
+        self.held_before = np.zeros(num_envs)
         self.quotes = np.zeros((num_envs, 2))
         self.market = Window(self)
 
@@ -168,11 +175,22 @@ class Shop(Toy):
             b["cash"] -= sign * lots * (b["mid"] - sign * offset[:, column]) + 0.1 * lots
             b["inventory"] += sign * lots
             b["fees"] += 0.1 * lots
-            b["maker_lots"] += lots
+            b["volume"] += lots
             b["fills"] += lots > 0
         self.quotes[:] = b["mid"][:, None] + np.rint(offset) * [-1, 1]
         b["mid"] += np.where(u[:, 2] < 0.5, -1.0, 1.0)
+        self.held_before = b["inventory"].copy()
+        self._close(self.age + 1 >= np.where(self.worlds % 5 == 0, 10, 20))
         return self.equity() - before
+
+    def _close(self, mask: np.ndarray) -> None:
+        """Sell what is held, or buy it back, at one tick's cost a lot: fills as a taker."""
+        b = self.books
+        lots = np.where(mask, np.abs(b["inventory"]), 0.0)
+        b["cash"] += np.where(mask, b["inventory"] * b["mid"], 0.0) - lots
+        b["inventory"] *= ~mask
+        b["volume"] += lots
+        b["taker_lots"] += lots
 
     def equity(self) -> np.ndarray:
         return self.books["cash"] + self.books["inventory"] * self.books["mid"]
@@ -182,5 +200,7 @@ class Shop(Toy):
         return half | (self.age >= 20), np.zeros(self.num_envs, bool)
 
     def account(self) -> dict[str, Any]:
-        names = ("inventory", "fees", "fills", "maker_lots", "taker_lots", "mid")
-        return {"equity": self.equity() - 0.0, **{name: self.books[name].copy() for name in names}}
+        return {"account": {"equity": self.equity(), **{name: self.books[name].copy() for name in self.SHOWN}}}
+
+    def summary(self) -> dict[str, Any]:
+        return {**self.account()["account"], "inventory": self.held_before.copy()}
