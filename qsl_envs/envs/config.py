@@ -116,7 +116,7 @@ def _read(file: str | PathLike[str]) -> dict[str, Any]:
 
 
 def _merge(base: Any, changes: Any) -> Any:
-    """`base` with `changes`: mappings key by key, lists of mappings entry by entry (the list of changes sets the length)."""
+    """`base` with `changes`: mappings key by key, lists of mappings entry by entry (the changes set the length)."""
     if isinstance(base, dict) and isinstance(changes, dict):
         return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in changes.items()}}
     if isinstance(base, list) and isinstance(changes, (list, tuple)) and base and isinstance(base[0], dict):

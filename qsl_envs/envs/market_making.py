@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.config import MakerConfig, maker_config, market_config
+from qsl_envs.envs.config import maker_config, market_config
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.vector import TradingVectorEnv, rebuild
@@ -55,16 +55,15 @@ class MarketMakingVectorEnv(TradingVectorEnv):
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
                  copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
         self._arguments = {
-            "num_envs": num_envs, "config": config, "split": split, "session_ns": session_ns, "num_threads": num_threads,
-            "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
-            "step_info": step_info, "render_mode": render_mode, **task,
+            "num_envs": num_envs, "config": config, "split": split, "session_ns": session_ns,
+            "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
+            "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
-        settings: MakerConfig = maker_config(task)
-        market = Market(
-            market_config(DEFAULT_MARKET, config, session_ns), num_envs, split=split, num_threads=num_threads
-        )
-        super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps, copy=copy,
-                         step_info=step_info, render_mode=render_mode)  # fmt: skip
+        settings = maker_config(task)
+        full = market_config(DEFAULT_MARKET, config, session_ns)
+        market = Market(full, num_envs, split=split, num_threads=num_threads)
+        super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
+                         copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self), self._arguments, self.spec)
@@ -76,20 +75,20 @@ class MarketMakingEnv(TradingEnv):
 
     ## Description
 
-    One agent makes a market in one symbol on one venue. Every `step_ns` it says at which distance from the mid, and for
-    how many lots, it wants to bid and to ask. The environment compares that with the orders which stand or are on their
-    way and sends the difference: an order whose price stays keeps its place in the queue (a smaller size is a reduce, a
-    larger one an additional order), one at another price is replaced, one that is not wanted any more is cancelled. The
-    messages travel to the venue, wait their turn, pass the risk gate and meet a real price-time book; fills and the
-    public feed travel back. The agent earns the spread and the maker's rebate, and pays for what it holds when the price
-    moves. The task is that of Ho and Stoll (1981) and of Avellaneda and Stoikov (2008); new is that the book, the
-    queues, the latencies and the limits are all there.
+    One agent makes a market in one symbol on one venue. Every `step_ns` it says at which distance from the mid, and
+    for how many lots, it wants to bid and to ask. The environment compares that with the orders which stand or are
+    on their way and sends the difference: an order whose price stays keeps its place in the queue (a smaller size
+    is a reduce, a larger one an additional order), one at another price is replaced, one that is not wanted any
+    more is cancelled. The messages travel to the venue, wait their turn, pass the risk gate and meet a real
+    price-time book; fills and the public feed travel back. The agent earns the spread and the maker's rebate, and
+    pays for what it holds when the price moves. The task is that of Ho and Stoll (1981) and of Avellaneda and
+    Stoikov (2008); new is that the book, the queues, the latencies and the limits are all there.
 
     ## Assumptions
 
-    - The flow is a zero-intelligence one (Smith, Farmer, Gillemot and Krishnamurthy 2003): it places its orders relative
-      to the best prices, the agent's among them, but it does not know who quotes, does not tire, and holds no view.
-      Prices revert over short times more than real ones do.
+    - The flow is a zero-intelligence one (Smith, Farmer, Gillemot and Krishnamurthy 2003): it places its orders
+      relative to the best prices, the agent's among them, but it does not know who quotes, does not tire, and holds
+      no view. Prices revert over short times more than real ones do.
     - No one else trades on information, so fills are adverse only through the mechanics of the book.
     - One venue, one symbol, a constant tick; no halts, no auctions.
     - Liquidation at the end happens at once against the displayed book; it moves nobody else.
@@ -105,10 +104,10 @@ class MarketMakingEnv(TradingEnv):
     | 2 | `bid_size` | no bid | `max_quote_qty` lots |
     | 3 | `ask_size` | no ask | `max_quote_qty` lots |
 
-    Offsets and sizes are rounded to whole numbers, halves up. Prices that fall between two ticks are rounded away from
-    the mid. A price never crosses what others are known to show on the other side; two quotes that would meet are moved
-    apart by one tick each. Sizes are cut to what the inventory limit leaves, as far as the agent knows. The mid is the
-    one that the agent knows: of what others are known to show, as old as its feed.
+    Offsets and sizes are rounded to whole numbers, halves up. Prices that fall between two ticks are rounded away
+    from the mid. A price never crosses what others are known to show on the other side; two quotes that would meet
+    are moved apart by one tick each. Sizes are cut to what the inventory limit leaves, as far as the agent knows.
+    The mid is the one that the agent knows: of what others are known to show, as old as its feed.
 
     ## Observation Space
 
@@ -116,8 +115,8 @@ class MarketMakingEnv(TradingEnv):
 
     {observation_table}
 
-    A gap in `own_*_queue`: the bound holds for the best own order of a side, from the first observation that is sure to
-    include it.
+    `own_*_queue` is the fewest lots of others that were ever known at the order's price since it stands there:
+    nobody can have come in front. Orders that the levels do not reach get the upper bound.
 
     ## Rewards
 
@@ -125,21 +124,22 @@ class MarketMakingEnv(TradingEnv):
 
     {reward_table}
 
-    `unwrapped.reward_terms` holds the terms of the last step, `unwrapped.episode_reward_terms` their sums. The mark is
-    the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
+    `unwrapped.reward_terms` holds the terms of the last step, `unwrapped.episode_reward_terms` their sums. The mark
+    is the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
 
     ## Starting State
 
-    A warm book, one of `config.templates` made per configuration, continues as a new world: (split, seed, episode number)
-    decides all chance. The agent starts flat, without orders.
+    A warm book, one of `config.templates` made per configuration, continues as a new world: (split, seed, episode
+    number) decides all chance. The agent starts flat, without orders.
 
     ## Episode End
 
-    Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch has
-    acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others show. Truncated
-    after `max_episode_steps` where the caller gives them; then nothing is liquidated. `info["episode_summary"]` of the
-    last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step limit), equity gained, fees, volume, fills,
-    the inventory before liquidation, the largest inventory, and the sum of each reward term.
+    Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch
+    has acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others
+    show. Truncated after `max_episode_steps` where the caller gives them; then nothing is liquidated.
+    `info["episode_summary"]` of the last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step
+    limit), equity gained, fees, volume, fills, the inventory before liquidation, the largest inventory, and the sum
+    of each reward term.
 
     ## Arguments
 
@@ -149,13 +149,17 @@ class MarketMakingEnv(TradingEnv):
     | `split` | "train" | family of worlds; no seed of one split reaches another |
     | `step_info` | False | `info["account"]` of each step holds the true account |
 
-    Latencies, fees and limits are the market's: `config={{"participants": [{{"order_link": {{"latency_ns": 50_000}}}}]}}`.
+    Latencies, fees and limits are the market's. With a slow line up to the venue, for example:
+
+    ```python
+    gym.make("qsl/MarketMaking-v0", config={{"participants": [{{"order_link": {{"latency_ns": 20_000_000}}}}]}})
+    ```
 
     ## Vector form
 
-    `gym.make_vec("qsl/MarketMaking-v0", num_envs=1024)` is the native form; the single one is it with one env. It takes
-    `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands observations
-    out in two buffers in turn.
+    `gym.make_vec("qsl/MarketMaking-v0", num_envs=1024)` is the native form; the single one is it with one env. It
+    takes `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands
+    observations out in two buffers in turn.
 
     ## Reference Scores
 

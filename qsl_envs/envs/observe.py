@@ -19,43 +19,23 @@ DISTANCE_MAX, QTY_MAX = 10, 10
 def observation_fields(levels: int) -> tuple[Field, ...]:
     """The table of the observation, in the order in which `observe` writes it."""
     ticks, lots, orders = "`tick_scale` ticks", "`qty_scale` lots", "orders"
-    feed, reports, clock, own = "data feed", "reports", "own clock", "own messages and reports"
+    feed, reports, own = "data feed", "reports", "own messages and reports"
     d, q = DISTANCE_MAX, QTY_MAX
     sides = []
     for name, away in (("bid", "below"), ("ask", "above")):
         sides += [
-            Field(f"own_{name}_distance", -d, d, ticks, own, f"best own {name} {away} the known mid; 0 without one"),
-            Field(
-                f"own_{name}_qty",
-                0,
-                4,
-                "`max_quote_qty` lots",
-                own,
-                f"lots of all own {name} orders, open as far as known",
-            ),  # fmt: skip
-            Field(f"own_{name}_in_flight", 0, 8, orders, own, f"new {name} orders not yet acknowledged"),
-            Field(
-                f"own_{name}_pending",
-                0,
-                8,
-                orders,
-                own,
-                f"{name} orders with a cancel, reduce or replace not yet answered",
-            ),  # fmt: skip
-            Field(
-                f"own_{name}_queue",
-                0,
-                q,
-                lots,
-                feed,
-                f"upper bound of the lots in front of the best own {name}: the fewest of others that were heard of at its price since it stands there",
-            ),  # fmt: skip
+            Field(f"own_{name}_distance", -d, d, ticks, own, f"best own {name}, {away} the known mid; 0 without one"),
+            Field(f"own_{name}_qty", 0, 4, "`max_quote_qty` lots", own, f"lots of own {name}s known to be open"),
+            Field(f"own_{name}_in_flight", 0, 8, orders, own, f"new {name}s not yet acknowledged"),
+            Field(f"own_{name}_pending", 0, 8, orders, own, f"{name}s with a change or cancel not yet answered"),
+            Field(f"own_{name}_queue", 0, q, lots, feed, f"at most so many lots are in front of the best own {name}"),
         ]
+    before = f"known mid now minus {LONG_CHANGE} steps ago, or as many as there were"
     return (
-        Field("time_left", 0, 1, "of the session", clock, "time to the close"),
+        Field("time_left", 0, 1, "of the session", "own clock", "time to the close"),
         Field("spread", 0, d, ticks, feed, "best ask - best bid of others; 0 when a side is empty"),
         Field("mid_change", -d, d, ticks, feed, "known mid now minus one step ago"),
-        Field(f"mid_change_{LONG_CHANGE}", -d, d, ticks, feed, f"known mid now minus {LONG_CHANGE} steps ago, or as many as there were"),  # fmt: skip
+        Field(f"mid_change_{LONG_CHANGE}", -d, d, ticks, feed, before),
         Field("imbalance", -1, 1, "share", feed, "(bid lots - ask lots) / both, at the best prices"),
         Field("depth_imbalance", -1, 1, "share", feed, "the same over all levels below"),
         Field("print_volume", -q, q, lots, feed, "lots bought minus lots sold by aggressors, heard in this step"),
@@ -65,11 +45,11 @@ def observation_fields(levels: int) -> tuple[Field, ...]:
         Field("inventory", -1, 1, "of `max_inventory`", reports, "own inventory, from the fills heard"),
         Field("equity", -2, 2, "of `max_loss`", "reports and feed", "gain since the start, at the known mid"),
         *sides,
-        Field("bid_distance", 0, d, ticks, feed, "level's distance below the known mid; the upper bound without a level", levels),  # fmt: skip
-        Field("bid_qty", 0, q, lots, feed, "lots shown at the level, own ones among them; 0 without a level", levels),
-        Field("ask_distance", 0, d, ticks, feed, "level's distance above the known mid; the upper bound without a level", levels),  # fmt: skip
-        Field("ask_qty", 0, q, lots, feed, "lots shown at the level, own ones among them; 0 without a level", levels),
-    )  # fmt: skip
+        Field("bid_distance", 0, d, ticks, feed, f"a level's, below the known mid; {d} without a level", levels),
+        Field("bid_qty", 0, q, lots, feed, "lots shown there, own ones too; 0 without a level", levels),
+        Field("ask_distance", 0, d, ticks, feed, f"a level's, above the known mid; {d} without a level", levels),
+        Field("ask_qty", 0, q, lots, feed, "lots shown there, own ones too; 0 without a level", levels),
+    )
 
 
 @kernel(inline=True)
@@ -87,7 +67,7 @@ def money_to_ticks(run, money):
 
 @kernel
 def own_known(m, r, side, price, heard_by_ns):
-    """Lots of the agent's orders at a price that must be among what its feed has told: acknowledged by `heard_by_ns`."""
+    """Lots of the agent's orders at a price that must be among what its feed has told: known live by then."""
     clients = m.runs[r].clients
     total = 0
     i = int(m.traders[m.runs[r].traders + AGENT].client_head)
@@ -214,9 +194,7 @@ def put_own(m, r, task, env, i, obs, at, side, levels_at, count):
                 in_flight += 1
             else:
                 open_qty += int(c.leaves_qty)
-                if (
-                    best == NIL or sign * (int(c.price) - best_price) >= 0
-                ):  # the list is newest first: the oldest of equals
+                if best == NIL or sign * (int(c.price) - best_price) >= 0:  # the oldest of equals
                     best, best_price = k, int(c.price)
         k = int(c.next)
     queue = 0

@@ -13,7 +13,7 @@ AGENT, BOOK = 0, 0
 
 @kernel(inline=True)
 def scaled(value, low, high):
-    """The whole number that a value in [-1, 1] stands for: -1 is `low`, 1 is `high`; outside it is clipped; halves up."""
+    """The whole number that a value in [-1, 1] stands for: -1 is `low`, 1 is `high`; clipped outside; halves up."""
     a = min(max(np.float64(value), -1.0), 1.0)
     return low + int((a + 1.0) * 0.5 * (high - low) + 0.5)
 
@@ -23,7 +23,8 @@ def target_quotes(task, env, inventory, bid_offset, ask_offset, bid_size, ask_si
     """Prices (ticks) and lots that an action in [-1, 1]^4 asks for: (bid, bid_qty, ask, ask_qty).
 
     Offsets count from the known mid; half ticks round away from it. Neither price crosses what others are known to show
-    on the other side, and the two do not meet. Lots are cut to what the inventory limit leaves as far as the agent knows.
+    on the other side, and the two do not meet. Lots are cut to what the inventory limit leaves, as far
+    as the agent knows.
     """
     bid = (env.mid_x2 - 2 * scaled(bid_offset, task.min_offset, task.max_offset)) >> 1
     ask = (env.mid_x2 + 2 * scaled(ask_offset, task.min_offset, task.max_offset) + 1) >> 1

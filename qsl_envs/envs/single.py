@@ -45,7 +45,7 @@ class TradingEnv(gym.Env):
         return obs[0].copy(), _first(infos)
 
     def step(self, action: np.ndarray):
-        """One decision. Raises: ConfigError for an action of another shape or with a NaN; ResetNeeded; CapacityError."""
+        """One decision. Raises: ConfigError (another shape, a NaN), ResetNeeded, CapacityError."""
         vector = self._vector
         action = np.asarray(action)
         if action.shape != self._action.shape[1:]:

@@ -6,7 +6,15 @@ from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.observe import known_equity, look, observe
 from qsl_envs.envs.quoting import AGENT, BOOK, quote, target_quotes
 from qsl_envs.envs.state import (
-    CLOSE, GOES_ON, INVENTORY_PENALTY, KILL, LIQUIDATION, PNL, RUIN, SAME_STEP, STEP_LIMIT,
+    CLOSE,
+    GOES_ON,
+    INVENTORY_PENALTY,
+    KILL,
+    LIQUIDATION,
+    PNL,
+    RUIN,
+    SAME_STEP,
+    STEP_LIMIT,
 )  # fmt: skip
 from qsl_envs.kernel.draw import episode_key
 from qsl_envs.kernel.jit import kernel
@@ -14,6 +22,7 @@ from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR
 from qsl_envs.market.ledger import account_of, collect_borrow, equity
 from qsl_envs.market.loop import advance
 from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.node import check_drawdown
 from qsl_envs.market.world import reset_row
 
 STEPPED, MARKET_ERROR, NOT_A_NUMBER = -1, -2, 0
@@ -120,11 +129,15 @@ def step_row(m, w, i, actions, obs):
     task, env = w.tasks[0], w.envs[i]
     r = i * task.stride
     run = m.runs[r]
+    trader = m.traders[run.traders + AGENT]
+    if trader.max_drawdown > 0 and trader.killed == 0:
+        check_drawdown(m, r, AGENT, run.now_ns)
     inventory = m.conns[run.conns + AGENT * run.num_books + BOOK].known_position
     bid, bid_qty, ask, ask_qty = target_quotes(
         task, env, inventory, actions[i, 0], actions[i, 1], actions[i, 2], actions[i, 3]
     )
-    quote(m, r, task, env, bid, bid_qty, ask, ask_qty, run.now_ns)
+    if trader.killed == 0:
+        quote(m, r, task, env, bid, bid_qty, ask, ask_qty, run.now_ns)
     if run.error != 0:
         return False
     stop = advance(m, r, run.now_ns + task.step_ns)

@@ -25,9 +25,9 @@ def book_text(envs: TradingVectorEnv, env: int, levels: int = 5) -> str:
             mine = own.get((side, price), 0)
             left, right = ("", qty) if side == SELL else (qty, "")
             lines.append(f"{'':15}{left:>6} {price:>9} {right:>6}   {mine or ''}".rstrip())
-    account = envs.accounts()
+    account = {name: value[env] for name, value in envs.accounts().items()}
     lines.append(
-        f"inventory {account['inventory'][env]:d}   equity {account['equity'][env]:+.1f}   fees {account['fees'][env]:+.1f}"
-        f"   fills {account['fills'][env]:d}   reward {float(envs._reward[env]):+.2f}"
+        f"inventory {account['inventory']:d}   equity {account['equity']:+.1f}   fees {account['fees']:+.1f}   "
+        f"fills {account['fills']:d}   reward {envs.reward_terms[env].sum():+.2f}"
     )
     return "\n".join(lines)

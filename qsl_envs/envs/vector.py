@@ -46,9 +46,9 @@ class TradingVectorEnv(VectorEnv):
         render_mode: None or "ansi".
     """
 
-    def __init__(self, market: Market, task: MakerConfig, *, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-                 max_episode_steps: int | None = None, copy: bool = False, step_info: bool = False,
-                 render_mode: str | None = None):  # fmt: skip
+    def __init__(self, market: Market, task: MakerConfig, *,
+                 autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
+                 copy: bool = False, step_info: bool = False, render_mode: str | None = None):  # fmt: skip
         self.market, self.task = market, task
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self.metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": self.autoreset_mode}
@@ -132,7 +132,7 @@ class TradingVectorEnv(VectorEnv):
 
     @property
     def reward_terms(self) -> np.ndarray:
-        """Terms of the last step's rewards, float64 (num_envs, term), ticks x lots; `REWARD_TERMS` names them. A view."""
+        """Terms of the last step's rewards, float64 (num_envs, term), ticks x lots; see `reward_names`. A view."""
         return self._arrays.terms
 
     @property
@@ -173,7 +173,7 @@ class TradingVectorEnv(VectorEnv):
         }  # fmt: skip
 
     def use_buffers(self, *buffers: np.ndarray) -> None:
-        """Write observations into these arrays, in turn, from the next call on: float32 (num_envs, element), contiguous."""
+        """Write observations into these arrays in turn from now on: float32 (num_envs, element), contiguous."""
         shape = (self.num_envs, self._width)
         require(len(buffers) > 0, self, "buffers", "at least one array", buffers)
         for b in buffers:
@@ -240,7 +240,7 @@ class TradingVectorEnv(VectorEnv):
         self._last_obs = obs
 
     def outcome_of_one(self) -> tuple[float, bool, bool, dict[str, Any]]:
-        """Reward, terminated, truncated and infos of env 0 after `step_into`, without arrays where nothing is to say."""
+        """Reward, terminated, truncated and infos of env 0 after `step_into`."""
         terminated, truncated = bool(self._terminated[0]), bool(self._truncated[0])
         infos = self._account_info()
         if terminated or truncated:
@@ -320,7 +320,8 @@ class TradingVectorEnv(VectorEnv):
     def _summary(self, ended: np.ndarray) -> dict[str, np.ndarray]:
         e, unit = self._arrays.envs, self.market.config.fee_unit
         values = {
-            "return": e["total_reward"], "length": e["end_steps"], "end": e["end_code"], "equity": e["end_equity"] / unit,
+            "return": e["total_reward"], "length": e["end_steps"], "end": e["end_code"],
+            "equity": e["end_equity"] / unit,
             "fees": e["end_fees"] / unit, "inventory": e["end_inventory"], "peak_inventory": e["peak_inventory"],
             "volume": e["end_volume"], "fills": e["end_fills"],
         }  # fmt: skip

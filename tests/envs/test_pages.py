@@ -1,0 +1,54 @@
+"""The page of an environment says what its spaces are."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from qsl_envs.envs.fields import field_table
+from qsl_envs.envs.market_making import MarketMakingEnv
+from qsl_envs.envs.observe import observation_fields, observe
+from tests.envs.small import SMALL, make
+
+ORDER = ["Description", "Assumptions", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End",
+         "Arguments", "Vector form", "Reference Scores", "Version History"]  # fmt: skip
+
+
+def table_rows(text: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ]
+
+
+@pytest.mark.parametrize("levels", [1, 10, 64])
+def test_the_kernel_writes_every_field_of_the_table(levels):
+    envs = make(1, levels=levels)
+    obs, _ = envs.reset(seed=0)
+    run = envs.market.arrays.runs[0]
+    run.scratch, run.scratch_cap = 0, envs.market.config.size.tape
+    assert observe(envs.market.arrays, 0, envs._arrays, 0, obs) == obs.shape[1] == len(envs.observation_names)
+    assert len(set(envs.observation_names)) == len(envs.observation_units) == obs.shape[1]
+
+
+def test_the_table_is_the_space():
+    env = MarketMakingEnv(**SMALL)
+    found = {}
+    for index, name, low, high, *_ in table_rows(field_table(observation_fields(10)))[2:]:
+        first, last = (int(n) for n in re.fullmatch(r"(\d+)(?: to (\d+))?", index).groups(default=index.split()[0]))
+        for at in range(first, last + 1):
+            found[at] = (name.split("`")[1].rstrip("0").rstrip("_") if last > first else name.strip("`"), low, high)
+    assert sorted(found) == list(range(env.observation_space.shape[0]))
+    for at, (name, low, high) in found.items():
+        assert env.observation_names[at].startswith(name)
+        assert np.float32(low) == env.observation_space.low[at] and np.float32(high) == env.observation_space.high[at]
+
+
+def test_the_page_has_its_parts_in_order_and_its_tables():
+    page = MarketMakingEnv.__doc__
+    assert re.findall(r"^## (.*)$", page, re.M) == ORDER
+    assert field_table(observation_fields(10)) in page
+    for name, default in (("step_ns", "100000000"), ("max_loss", "2000.0"), ("post_only", "True")):
+        assert f"| `{name}` | {default} |" in page
+    assert "{{" not in page and not re.search(r"{\w+}", page)
