@@ -15,18 +15,20 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import llvmlite
 import numba
 import numpy as np
-from numba.core import types
+from numba.core import compiler, sigutils, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
+from numba.core.typing import make_concrete_template
 
+from qsl_envs.kernel.linking import KernelCompiler
 from qsl_envs.kernel.lock import FileLock
 from qsl_envs.kernel.sources import stamp_of
 
@@ -68,7 +70,14 @@ COUNTS = CompileCounts()
 
 
 class KernelDispatcher(CPUDispatcher):
-    """Numba's dispatcher with our cache, and with one compiling process at a time."""
+    """Numba's dispatcher with our cache and linker, and with one compiling process at a time."""
+
+    def __init__(self, py_func, locals=None, targetoptions=None) -> None:
+        super().__init__(py_func, locals or {}, targetoptions or {})
+        parts = py_func, self.targetdescr, self.targetoptions, self.locals, compiler.Compiler
+        self._compiler = KernelCompiler(*parts, callee=False)
+        self._callee_compiler = KernelCompiler(*parts, callee=True)
+        self._callees: dict[tuple, compiler.CompileResult] = {}
 
     def enable_caching(self) -> None:
         """Keep what is compiled on disk, unless the function has no source file."""
@@ -80,14 +89,38 @@ class KernelDispatcher(CPUDispatcher):
         """Compile for one signature, or load it; see `numba.core.dispatcher.Dispatcher.compile`."""
         known = sig in self.overloads or _holds(self._cache, sig, self.targetctx)
         # Numba's own lock first, as when a plain jitted function calls a kernel: one order of locks, no deadlock.
-        with global_compiler_lock, nullcontext() if known else _TURN.taken():
+        with global_compiler_lock, nullcontext() if known else _TURN.taken(self._cache):
             misses = self._cache_misses[sig]
             entry = super().compile(sig)  # looks on disk again: another process may have been here while we waited
             if self._cache_misses[sig] > misses:
-                COUNTS.compiled += 1
-                if COUNTS.on_compiled is not None:
-                    COUNTS.on_compiled()
+                for environment in self.overloads[_entry_args(sig)]._find_referenced_environments():
+                    self.targetctx.codegen().set_env(environment.env_name, environment)
+                _count()
             return entry
+
+    def get_overload(self, sig):
+        """What compiled code calls: the key of the callee's code, or of the entry where there is one."""
+        args = _entry_args(sig)
+        result = self.overloads.get(args) or self._callees[args]
+        return result.entry_point
+
+    @property
+    def nopython_signatures(self):
+        """Signatures of everything that compiled code may call."""
+        both = {**self._callees, **self.overloads}
+        return [result.signature for result in both.values()]
+
+    def _compile_callee(self, args: tuple) -> None:
+        """Compile for a calling kernel: nothing that could be called from Python, and nothing kept on disk."""
+        if args in self.overloads or args in self._callees:
+            return
+        with self._compiling_counter:
+            result = self._callee_compiler.compile(args, None)
+        key = object()  # stands for the function in numba's tables, where an entry has its Python object
+        self.targetctx.insert_user_function(key, result.fndesc, [result.library])
+        self._callees[args] = result._replace(entry_point=key)
+        _TURN.pass_by()
+        _count()
 
     def get_call_template(self, args, kws):
         """Type a call from compiled code; constants count as plain numbers.
@@ -95,8 +128,16 @@ class KernelDispatcher(CPUDispatcher):
         Numba would compile the callee anew for every value of every constant argument. What a constant is good for,
         LLVM finds out by itself in the leaves that are inlined.
         """
-        plain = tuple(types.unliteral(arg) for arg in args)
-        return super().get_call_template(plain, {name: types.unliteral(arg) for name, arg in kws.items()})
+        plain = [types.unliteral(arg) for arg in args]
+        named = {name: types.unliteral(arg) for name, arg in kws.items()}
+        if not _TURN.is_ours():
+            return super().get_call_template(plain, named)
+        pysig, folded = self._compiler.fold_argument_types(plain, named)
+        self._compile_callee(tuple(folded))
+        template = make_concrete_template(
+            f"CallTemplate({self.py_func.__name__})", key=self.py_func.__name__, signatures=self.nopython_signatures
+        )
+        return template, pysig, folded, {}
 
 
 class _Turn:
@@ -111,11 +152,9 @@ class _Turn:
             os.register_at_fork(after_in_child=self._reset_in_child)
 
     @contextmanager
-    def taken(self):
+    def taken(self, cache):
         if self._depth == 0:
-            self._begin()
-        elif not self._told and time.perf_counter() - self._start > _ANNOUNCE_AFTER_S:
-            self._tell()
+            self._begin(cache)
         self._depth += 1
         try:
             yield
@@ -124,14 +163,19 @@ class _Turn:
             if self._depth == 0:
                 self._end()
 
-    def _begin(self) -> None:
-        folder = cache_dir()
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError:
-            pass  # then nothing can be locked or saved here; saving says so
-        lock = FileLock(os.path.join(folder, "compile.lock"))
-        self._lock = lock if lock.acquire(on_wait=_tell_waiting) else None
+    def is_ours(self) -> bool:
+        """True while a kernel is being compiled here."""
+        return self._depth > 0
+
+    def pass_by(self) -> None:
+        """Called now and then; says what is going on once that takes long."""
+        if self._depth and not self._told and time.perf_counter() - self._start > _ANNOUNCE_AFTER_S:
+            self._tell()
+
+    def _begin(self, cache) -> None:
+        if isinstance(cache, _KernelCache):
+            lock = FileLock(cache.lock_path)
+            self._lock = lock if lock.acquire(on_wait=_tell_waiting) else None
         self._start, self._told = time.perf_counter(), False
         self._compiled_before = COUNTS.compiled
         if sys.stderr is not None and sys.stderr.isatty():
@@ -207,6 +251,13 @@ class _KernelCache(FunctionCache):
         )
         self.enable()
 
+    @property
+    def lock_path(self) -> str:
+        """The file to lock while this kernel is compiled; its folder is made if it can be."""
+        with suppress(OSError):  # then nothing can be saved there either, and saving says so
+            os.makedirs(self._cache_path, exist_ok=True)
+        return os.path.join(self._cache_path, f"{self._impl.filename_base}.lock")
+
     def holds(self, sig, target_context) -> bool:
         """True if the index names this signature, compiled from these sources for this CPU."""
         try:
@@ -239,10 +290,8 @@ class _KernelCache(FunctionCache):
                 )
 
     def _try_to_flush(self) -> None:
-        try:
+        with suppress(OSError):
             self.flush()
-        except OSError:
-            self.disable()
 
     def _index_key(self, sig, codegen):
         """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources."""
@@ -257,6 +306,17 @@ def _identity(value):
         function = value.py_func
         return function.__module__, function.__qualname__, function.__code__.co_code, value._cache.stamp
     return value
+
+
+def _entry_args(sig) -> tuple:
+    """Argument types of a signature, as the overloads are keyed."""
+    return tuple(sigutils.normalize_signature(sig)[0])
+
+
+def _count() -> None:
+    COUNTS.compiled += 1
+    if COUNTS.on_compiled is not None:
+        COUNTS.on_compiled()
 
 
 def _holds(cache, sig, target_context) -> bool:

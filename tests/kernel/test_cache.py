@@ -10,6 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numba
 import pytest
 
 from qsl_envs.kernel.jit import kernel
@@ -95,11 +96,11 @@ def test_an_edit_in_the_callees_file_reaches_the_caller(rooms):
     assert run(rooms)["compiled"] == 0
 
 
-def test_an_edit_of_a_constant_in_a_third_file_reaches_the_caller_alone(rooms):
+def test_an_edit_of_a_constant_in_a_third_file_reaches_the_caller(rooms):
     run(rooms)
     write(rooms / "rooms" / "numbers.py", "STEP = 100\n")
     edited = run(rooms)
-    assert (edited["value"], edited["compiled"]) == (406, 1)  # the callee does not import it: loaded
+    assert (edited["value"], edited["compiled"]) == (406, 2)
 
 
 def test_an_edit_while_the_process_runs_does_not_poison_the_cache(rooms):
@@ -123,8 +124,10 @@ def test_two_processes_at_once_compile_once(rooms):
 def test_whoever_waits_says_so_and_quiet_means_quiet(rooms):
     from qsl_envs.kernel.lock import FileLock
 
-    (rooms / "cache").mkdir()
-    lock = FileLock(str(rooms / "cache" / "compile.lock"))
+    run(rooms)
+    write(rooms / "rooms" / "numbers.py", "STEP = 1\n")
+    (path,) = (rooms / "cache").rglob("*.lock")
+    lock = FileLock(str(path))
     assert lock.acquire(on_wait=lambda: pytest.fail("nobody else holds it"))
     waiting = start(rooms)
     assert waiting.stderr is not None
@@ -135,6 +138,7 @@ def test_whoever_waits_says_so_and_quiet_means_quiet(rooms):
     assert run(rooms, QSL_QUIET="1", QSL_CHECK="1")["stderr"] == ""
 
 
+@pytest.mark.slow
 def test_a_forked_child_compiles_for_itself(rooms):
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this system")
@@ -151,6 +155,7 @@ def test_a_forked_child_compiles_for_itself(rooms):
     assert run(rooms, forked)["value"] == 6
 
 
+@pytest.mark.slow
 def test_flags_that_change_the_code_have_their_own_files(rooms):
     run(rooms)
     assert run(rooms, NUMBA_BOUNDSCHECK="1")["compiled"] == 2
@@ -189,6 +194,7 @@ def test_a_damaged_file_is_compiled_again(rooms):
     assert run(rooms)["compiled"] == 0
 
 
+@pytest.mark.slow
 def test_a_kernel_made_by_a_factory_is_kept_per_kernel_it_closes_over(rooms):
     write(
         rooms / "rooms" / "factory.py",
@@ -231,7 +237,73 @@ def test_constants_do_not_multiply_the_compiled_versions():
         return add(1, x) + add(2, x) + add(x, 3)
 
     assert several(10) == 36
-    assert len(add.signatures) == 1
+    assert len(add.nopython_signatures) == 1
+
+
+def test_a_callee_becomes_an_entry_when_somebody_calls_it():
+    @kernel
+    def inner(x):
+        return x + 1
+
+    @kernel
+    def outer(x):
+        return inner(x) * 2
+
+    assert outer(3) == 8
+    assert inner.signatures == []
+    assert inner(3) == 4
+    assert len(inner.signatures) == len(inner.nopython_signatures) == 1
+
+
+def test_kernels_and_plain_jitted_functions_call_each_other():
+    @kernel
+    def bottom(x):
+        return x + 1
+
+    @kernel
+    def middle(x):
+        return bottom(x) * 2
+
+    @numba.njit
+    def plain(x):
+        return middle(x) + bottom(x)
+
+    @kernel
+    def top(x):
+        return plain(x) - middle(x)
+
+    assert top(5) == bottom(5) == 6
+    assert plain(5) == 18
+
+
+def test_a_kernel_may_call_itself():
+    @kernel
+    def factorial(n):
+        if n <= 1:
+            return 1
+        return n * factorial(n - 1)
+
+    @kernel
+    def twice(n):
+        return 2 * factorial(n)
+
+    assert (twice(5), factorial(6)) == (240, 720)
+
+
+def test_an_exception_of_a_callee_names_its_reason():
+    @kernel
+    def refuse(x):
+        if x > 2:
+            raise ValueError("too much")
+        return x
+
+    @kernel
+    def ask(x):
+        return refuse(x)
+
+    assert ask(1) == 1
+    with pytest.raises(ValueError, match="too much"):
+        ask(3)
 
 
 def test_the_import_scan_misses_nothing_that_the_parser_finds():
