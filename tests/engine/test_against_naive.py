@@ -12,7 +12,7 @@ from tests.naive.compare import assert_same, compare
 from tests.naive.fast import Engine
 from tests.naive.scenario import read_scenarios, run_scenario
 from tests.naive.strategies import days
-from tests.naive.streams import REGIMES, random_day, scatter_ids
+from tests.naive.streams import REGIMES, Day, random_day, scatter_ids
 
 STP = ("off", "cancel_taker", "cancel_resting", "cancel_both", "decrement")
 SCENARIOS = read_scenarios(Path(__file__).with_name("scenarios.txt"))
@@ -107,3 +107,22 @@ def test_plain_days():
     seen = compare(random_day(13, 1_500, plain=True))
     assert seen["fill"] > 200 and seen["partial"] > 50
     compare(random_day(14, 500, plain=True), "cancel_resting")
+
+
+def test_a_pool_that_grows():
+    """More than 1,024 orders of every kind alive at once: pool, special orders, names and participants double."""
+    engine, naive = Engine(), NaiveBook()
+    source = Day(15, half_width=60, participants=300, auctions=0, weights={"add": 95, "replace": 5})
+    source.types = {"limit": 75, "stop_limit": 22, "pegged": 3}
+    for k in range(12):
+        source.sides, source.mid = (("buy",), 9_900) if k % 2 else (("sell",), 10_100)
+        part = source.messages(150)
+        assert engine.run(part) == [naive.apply(m) for m in part]
+        engine.check()
+    assert len(naive.alive) > 1_100
+    source.mid, source.half_width, source.sides, source.weights = 10_000, 150, ("buy", "sell"), Day(0).weights
+    part = source.messages(300)
+    assert engine.run(part) == [naive.apply(m) for m in part]
+    assert engine.trades == naive.trades
+    assert_same(engine, naive, "after the growth")
+    engine.check()

@@ -93,7 +93,7 @@ class NaiveBook:
         if self.phase == "call" or o.order_type in STOPS:
             return None
         if o.order_type == "pegged":
-            o.price = self._target(o)
+            o.price = self._target(o, self._references())
             if o.price is None:
                 return refuse("NO_REFERENCE") if o.tif in NO_REST else None
         best = self._best(OTHER[o.side])
@@ -299,9 +299,13 @@ class NaiveBook:
         prices = [o.price for o in self.sides[side] if o.order_type != "pegged" and not o.hidden]
         return None if not prices else max(prices) if side == "buy" else min(prices)
 
-    def _target(self, peg: Order) -> int | None:
+    def _references(self) -> dict[str, int | None]:
+        return {side: self._reference(side) for side in OTHER}
+
+    @staticmethod
+    def _target(peg: Order, references: dict[str, int | None]) -> int | None:
         """Where the references want a peg; None when it has no price."""
-        own, other = self._reference(peg.side), self._reference(OTHER[peg.side])
+        own, other = references[peg.side], references[OTHER[peg.side]]
         base = {"primary": own, "market": other, "mid": None}[peg.peg]
         if peg.peg == "mid" and own is not None and other is not None:
             base = (own + other) // 2 if peg.side == "buy" else (own + other + 1) // 2
@@ -318,7 +322,8 @@ class NaiveBook:
         """Move pegs: those that step back, then those that step forward; each group in order of entry."""
         if self.phase == "call":
             return
-        wanted = [(peg, self._target(peg)) for peg in self.pegs]
+        references = self._references()
+        wanted = [(peg, self._target(peg, references)) for peg in self.pegs]
         back = [
             (p, t)
             for p, t in wanted
