@@ -6,7 +6,7 @@ import numpy as np
 
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import BUY, CONTINUOUS, NIL, NO_ASK, NO_BID, PRICE_MAX, SELL
-from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDE, SIDES, BookArrays
+from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDES, BookArrays
 from qsl_envs.kernel.arena import Layout
 
 
@@ -32,17 +32,7 @@ def add_book_sections(layout: Layout, name: str, config: EngineConfig, count: in
 
 def book_arrays(arena: np.ndarray) -> BookArrays:
     """The typed views of a whole arena that engine kernels take."""
-    view = Layout.view
-    return BookArrays(
-        books=view(arena, BOOK),
-        sides=view(arena, SIDE),
-        orders=view(arena, ORDER),
-        levels=view(arena, LEVEL),
-        words=view(arena, np.uint64),
-        exts=view(arena, EXT),
-        events=view(arena, EVENT),
-        ints=view(arena, np.int32),
-    )
+    return BookArrays(arena)
 
 
 def bind_books(arrays: BookArrays, layout: Layout, name: str, replica: int = 0) -> None:

@@ -7,11 +7,9 @@ kernel takes (arrays, h, ...) and nothing else. After a row is copied to another
 indices anew. Slots are relative to `orders_base`.
 """
 
-from __future__ import annotations
-
-from typing import NamedTuple
-
 import numpy as np
+
+from qsl_envs.kernel.views import Views
 
 
 def record(size: int, *fields: tuple) -> np.dtype:
@@ -183,7 +181,7 @@ A slot that a message frees is not used again before the message is over, and a 
 """
 
 
-class BookArrays(NamedTuple):
+class BookArrays(Views):
     """Views of an arena that hold any number of books.
 
     | field    | dtype  | one record is                                   |
@@ -198,11 +196,11 @@ class BookArrays(NamedTuple):
     | `ints`   | int32  | heap entries                                    |
     """
 
-    books: np.ndarray
-    sides: np.ndarray
-    orders: np.ndarray
-    levels: np.ndarray
-    words: np.ndarray
-    exts: np.ndarray
-    events: np.ndarray
-    ints: np.ndarray
+    books: BOOK
+    sides: SIDE
+    orders: ORDER
+    levels: LEVEL
+    words: np.dtype(np.uint64)
+    exts: EXT
+    events: EVENT
+    ints: np.dtype(np.int32)

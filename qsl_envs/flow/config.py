@@ -1,0 +1,46 @@
+"""Settings of background flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qsl_envs.errors import require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoissonFlowConfig:
+    """Zero-intelligence flow of one book (Smith, Farmer, Gillemot and Krishnamurthy 2003).
+
+    Limit orders fall evenly on the `ticks` prices beyond the opposite best; market orders and cancels that would take
+    the last order of a side do nothing. Rates are per second.
+    """
+
+    market_rate: float = 1.0
+    """market orders per second and side"""
+    limit_rate: float = 0.5
+    """limit orders per second, side and tick"""
+    cancel_rate: float = 0.2
+    """cancels per second and resting order: 1 / mean life"""
+    ticks: int = 60
+    """prices on which limit orders fall, counted from the opposite best"""
+    qty_low: int = 1
+    """lots of an order: drawn evenly from qty_low to qty_high"""
+    qty_high: int = 1
+
+    def __post_init__(self):
+        for name in ("market_rate", "limit_rate", "cancel_rate"):
+            value = getattr(self, name)
+            require(0 < value < 1e6, self, name, "a rate per second in (0, 1e6)", value)
+        require(1 <= self.ticks <= 100_000, self, "ticks", "in [1, 100_000]", self.ticks)
+        require(1 <= self.qty_low <= self.qty_high <= 10**6, self, "qty_high", "in [qty_low, 1_000_000], qty_low >= 1",
+                (self.qty_low, self.qty_high))  # fmt: skip
+
+    @property
+    def total_rate(self) -> float:
+        """Candidates per second: both sides' market and limit orders."""
+        return 2 * self.market_rate + 2 * self.limit_rate * self.ticks
+
+    @property
+    def mean_orders(self) -> float:
+        """Resting orders to expect (an upper bound: births times mean life)."""
+        return 2 * self.limit_rate * self.ticks / self.cancel_rate

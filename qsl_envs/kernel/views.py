@@ -1,0 +1,194 @@
+"""Many typed views of memory that cross into compiled code as a few pointers.
+
+A kernel that takes a NamedTuple of 25 record arrays hands 175 numbers to every function it calls, under a symbol name of
+several kB: compiling that costs minutes. A `Views` object looks the same in Python (`m.orders[i].price`), and is in
+compiled code one address for the arena and one for each array outside it; what `m.orders` is, its type knows.
+
+    class BookArrays(Views):
+        books: BOOK            # a view of the arena: a record dtype, or a scalar one
+        words: np.uint64
+
+Compiled views are not bounds-checked, have no length and no negative indices: `views[-1]` reads the memory before the
+arena. `QSL_CHECK` and the interpreted run are there to find such a read.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel.models import OpaqueModel, PrimitiveModel, StructModel
+from numba.core.extending import NativeValue, make_attribute_wrapper, register_model, typeof_impl, unbox
+from numba.core.imputils import impl_ret_borrowed, lower_builtin, lower_getattr_generic
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
+from numba.np import numpy_support
+
+ARENA = "arena"
+"""Where a field lives that is a view of the arena."""
+
+
+class Outside:
+    """Marks a field of a Views class as an array of its own, outside the arena: `links: Outside(LINK)`."""
+
+    def __init__(self, dtype: Any):
+        self.dtype = np.dtype(dtype)
+
+
+class Views:
+    """Base of view bundles; a subclass lists its fields as annotations, values are the arrays.
+
+    Fields are (name: dtype) of the arena, (name: Outside(dtype)), or (name: another Views class) of the same arena.
+    """
+
+    FIELDS: ClassVar[dict[str, tuple[str, Any]]] = {}
+    STORES: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.FIELDS = {}
+        stores = [ARENA]
+        for name, kind in cls.__annotations__.items():
+            if isinstance(kind, Outside):
+                cls.FIELDS[name] = (name, kind.dtype)
+                stores.append(name)
+            elif isinstance(kind, type) and issubclass(kind, Views):
+                cls.FIELDS[name] = (ARENA, kind)
+            else:
+                cls.FIELDS[name] = (ARENA, np.dtype(kind))
+        cls.STORES = tuple(stores)
+        cls._numba_type_ = ViewsType(cls)
+
+    def __init__(self, arena: np.ndarray, **outside: np.ndarray):
+        """Views of `arena` (uint8, C-contiguous), and the arrays of the fields outside it (1-D, C-contiguous)."""
+        from qsl_envs.kernel.arena import Layout
+
+        assert arena.flags.c_contiguous and arena.dtype == np.uint8
+        self._kept = (arena, outside)
+        self._address_arena = arena.ctypes.data
+        for name, (store, kind) in self.FIELDS.items():
+            if store != ARENA:
+                array = outside[name]
+                assert array.dtype == kind and array.flags.c_contiguous and array.ndim == 1, (name, array.dtype)
+                setattr(self, name, array)
+                setattr(self, "_address_" + name, array.ctypes.data)
+            elif isinstance(kind, type):
+                setattr(self, name, kind(arena))
+            else:
+                setattr(self, name, Layout.view(arena, kind))
+
+
+class ViewsType(types.Type):
+    """The compiled type of a Views class: an address for each of its stores."""
+
+    def __init__(self, cls: type[Views]):
+        self.cls = cls
+        super().__init__(name=f"Views({cls.__module__}.{cls.__qualname__})")
+
+    def __reduce__(self):
+        return _views_type, (self.cls,)
+
+
+def _views_type(cls):
+    return cls._numba_type_
+
+
+class ViewType(types.Type):
+    """The compiled type of one field: the address of a run of equal items."""
+
+    def __init__(self, dtype: types.Type):
+        self.dtype = dtype
+        super().__init__(name=f"View({dtype})")
+
+
+@typeof_impl.register(Views)
+def _typeof_views(value, c):
+    return value._numba_type_
+
+
+@register_model(ViewsType)
+class _ViewsModel(StructModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, [(store, types.uintp) for store in fe_type.cls.STORES])
+
+
+@register_model(ViewType)
+class _ViewModel(PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, dmm.lookup(types.uintp).get_value_type())
+
+
+@unbox(ViewsType)
+def _unbox_views(typ, obj, c):
+    views = cgutils.create_struct_proxy(typ)(c.context, c.builder)
+    for store in typ.cls.STORES:
+        number = c.pyapi.object_getattr_string(obj, "_address_" + store)
+        setattr(views, store, c.unbox(types.uintp, number).value)
+        c.pyapi.decref(number)
+    return NativeValue(views._getvalue(), is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+
+
+@infer_getattr
+class _ViewsAttributes(AttributeTemplate):
+    key = ViewsType
+
+    def generic_resolve(self, typ, name):
+        if name in typ.cls.FIELDS:
+            kind = typ.cls.FIELDS[name][1]
+            return kind._numba_type_ if isinstance(kind, type) else ViewType(numpy_support.from_dtype(kind))
+        return None
+
+
+@lower_getattr_generic(ViewsType)
+def _get_view(context, builder, typ, value, name):
+    views = cgutils.create_struct_proxy(typ)(context, builder, value)
+    store, kind = typ.cls.FIELDS[name]
+    address = getattr(views, store)
+    if not isinstance(kind, type):
+        return address
+    nested = cgutils.create_struct_proxy(kind._numba_type_)(context, builder)
+    nested.arena = address
+    return nested._getvalue()
+
+
+@infer_global(operator.getitem)
+class _GetItem(AbstractTemplate):
+    def generic(self, args, kws):
+        view, index = args
+        if isinstance(view, ViewType) and isinstance(index, types.Integer):
+            return signature(view.dtype, view, types.intp)
+        return None
+
+
+@infer_global(operator.setitem)
+class _SetItem(AbstractTemplate):
+    def generic(self, args, kws):
+        view, index, value = args
+        if isinstance(view, ViewType) and isinstance(index, types.Integer):
+            if self.context.can_convert(value, view.dtype) is None:
+                return None
+            return signature(types.none, view, types.intp, view.dtype)
+        return None
+
+
+def _item(context, builder, view, address, index):
+    """Pointer to item `index` of a view."""
+    pointer = builder.inttoptr(address, context.get_data_type(view.dtype).as_pointer())
+    return builder.gep(pointer, [index])
+
+
+@lower_builtin(operator.getitem, ViewType, types.intp)
+def _lower_getitem(context, builder, sig, args):
+    view = sig.args[0]
+    pointer = _item(context, builder, view, *args)
+    return impl_ret_borrowed(context, builder, sig.return_type, context.unpack_value(builder, view.dtype, pointer))
+
+
+@lower_builtin(operator.setitem, ViewType, types.intp, types.Any)
+def _lower_setitem(context, builder, sig, args):
+    view, _, value_type = sig.args
+    address, index, value = args
+    value = context.cast(builder, value, value_type, view.dtype)
+    context.pack_value(builder, view.dtype, value, _item(context, builder, view, address, index))
+    return context.get_dummy_value()

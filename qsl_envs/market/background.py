@@ -1,0 +1,103 @@
+"""Background flow at a venue: candidates and cancel clocks act on the book as they find it."""
+
+from qsl_envs.engine.plain import cancel_order, submit_plain
+from qsl_envs.engine.constants import BUY, HOLD_BIT, LIVE_BIT, MARKET_IOC, NIL, NO_ASK, NO_BID, PRICE_MAX, SELL
+from qsl_envs.engine.pool import release_slot
+from qsl_envs.engine.views import best_shown
+from qsl_envs.engine.state import SIDES
+from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, qty_of
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.consequences import consequences
+from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.reports import report_dirty
+from qsl_envs.market.wheel import arm, order_of
+
+TICK_SHIFT = 44
+"""Births are kept as `candidate number | refused ticks << TICK_SHIFT`."""
+
+
+@kernel
+def after_flow(m, r, book, side, now_ns):
+    """Consequences of a message of background flow."""
+    run = m.runs[r]
+    run.served += 1
+    run.served_flow += 1
+    consequences(m, r, book, side, NIL, NIL, now_ns)
+    if run.dirty_head >= 0:
+        report_dirty(m, r, book, now_ns)
+
+
+@kernel
+def act_candidate(m, r, book, k, word, life_ns, now_ns):
+    """Thin candidate k of a book by the book itself, and let it act.
+
+    Smith, Farmer, Gillemot and Krishnamurthy (2003): limit orders fall on the `ticks` prices beyond the opposite best;
+    a market order that would take the last order of a side does nothing.
+    """
+    run = m.runs[r]
+    h = run.books + book
+    flow = m.flows[run.flows + book]
+    venue = m.venues[run.venues + book // run.num_symbols]
+    kind, side, offset = kind_of(flow, word)
+    bid, ask = best_shown(m.book, h, BUY), best_shown(m.book, h, SELL)
+    if bid != NO_BID:
+        flow.seen_bid = bid
+    if ask != NO_ASK:
+        flow.seen_ask = ask
+    qty = qty_of(flow, k)
+    if venue.halted != 0:
+        run.idle_candidates += 1
+        return
+    if kind == HIT:
+        if m.book.sides[SIDES * h + (side ^ 1)].num_orders <= 1:
+            run.idle_candidates += 1
+            return
+        price = PRICE_MAX if side == BUY else 1
+        submit_plain(m.book, h, side, price, qty, MARKET_IOC, HOLD_BIT, NIL, NIL)
+        after_flow(m, r, book, side, now_ns)
+        return
+    price = flow.seen_ask - 1 - offset if side == BUY else flow.seen_bid + 1 + offset
+    if price < 1 or price > PRICE_MAX:
+        run.skipped_far += 1
+        return
+    b = m.book.books[h]
+    if b.free_head < 0 and b.used_slots == b.num_slots:
+        run.flow_pool_full += 1
+        return
+    submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
+    slot = int(b.slot)
+    if slot >= 0:
+        m.longs[flow.births + slot] = k
+        arm(m, r, book << CODE_SHIFT | slot, now_ns + life_ns)
+    after_flow(m, r, book, side, now_ns)
+
+
+@kernel
+def act_cancel_tick(m, r, code, now_ns):
+    """The cancel clock of a flow order has struck: cancel it, unless it is the last of its side; then wait for the next."""
+    run = m.runs[r]
+    book, slot = code >> CODE_SHIFT, code & ((1 << CODE_SHIFT) - 1)
+    h = run.books + book
+    o = m.book.orders[order_of(m, r, code)]
+    if (o.bits & LIVE_BIT) == 0:  # filled long ago; its slot was kept for this moment
+        release_slot(m.book, h, slot)
+        return
+    side = int(o.bits) & 1
+    if m.book.sides[SIDES * h + side].num_orders <= 1:
+        run.idle_candidates += 1
+        next_tick(m, r, code, now_ns)
+        return
+    cancel_order(m.book, h, slot)
+    after_flow(m, r, book, side, now_ns)
+
+
+@kernel
+def next_tick(m, r, code, now_ns):
+    """Wind the cancel clock of a flow order up again, after a tick that was refused."""
+    run = m.runs[r]
+    book, slot = code >> CODE_SHIFT, code & ((1 << CODE_SHIFT) - 1)
+    flow = m.flows[run.flows + book]
+    born = m.longs[flow.births + slot] + (1 << TICK_SHIFT)
+    m.longs[flow.births + slot] = born
+    k, n = born & ((1 << TICK_SHIFT) - 1), born >> TICK_SHIFT
+    arm(m, r, code, now_ns + later_life_ns(flow, k, n))

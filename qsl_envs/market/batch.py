@@ -1,0 +1,53 @@
+"""Many replicas: the loops that drive one kernel over rows, and the threads that share them."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from qsl_envs.errors import require
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.loop import advance
+from qsl_envs.market.world import reset_row
+
+
+@kernel
+def advance_rows(m, first, last, stride, scratch, scratch_cap, until_ns, stops):
+    """`advance` for rows first .. last - 1; until_ns and stops int64 (rows,); `stride` RUN records a row."""
+    for i in range(first, last):
+        run = m.runs[i * stride]
+        run.scratch, run.scratch_cap = scratch, scratch_cap
+        stops[i] = advance(m, i * stride, until_ns[i])
+        run.scratch = 0
+
+
+@kernel
+def reset_rows(m, first, last, stride, row_longs, first_template, num_templates, mask, keys):
+    """`reset_row` for the rows of first .. last - 1 whose mask (bool) is set; keys int64 (rows,) are world keys."""
+    for i in range(first, last):
+        if mask[i]:
+            reset_row(m, row_longs, stride, first_template, num_templates, i, keys[i])
+
+
+class Threads:
+    """A pool of plain Python threads that splits rows into equal stretches; made when first used, anew after a fork."""
+
+    def __init__(self, count: int = 1):
+        require(1 <= count <= 256, "Market", "num_threads", "in [1, 256]", count)
+        self.count = count
+        self._pool: ThreadPoolExecutor | None = None
+        self._pid = -1
+
+    def run(self, rows: int, work) -> None:
+        """Call `work(first, last, thread)` for stretches that together cover range(rows)."""
+        n = min(self.count, rows)
+        if n <= 1:
+            work(0, rows, 0)
+            return
+        if self._pool is None or self._pid != os.getpid():
+            self._pool, self._pid = ThreadPoolExecutor(self.count), os.getpid()
+        cuts = [rows * i // n for i in range(n + 1)]
+        tasks = [self._pool.submit(work, cuts[i], cuts[i + 1], i) for i in range(1, n)]
+        work(cuts[0], cuts[1], 0)
+        for task in tasks:
+            task.result()

@@ -1,0 +1,263 @@
+"""Settings of a market. Fields marked *size* fix memory; the others are values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qsl_envs.engine.config import EngineConfig
+from qsl_envs.errors import require
+from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.network.config import LinkConfig
+from qsl_envs.settings import config_hash, from_dict, load_yaml, save_yaml, to_dict
+
+STP_NAMES = ("off", "cancel_taker", "cancel_resting", "cancel_both", "decrement")
+UNLIMITED = 2**31 - 1
+DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeTier:
+    """Fees from a traded volume on."""
+
+    volume: int
+    """lots traded in the session from which the tier holds"""
+    maker_fee_bps: float
+    taker_fee_bps: float
+
+    def __post_init__(self):
+        require(self.volume > 0, self, "volume", "> 0 lots", self.volume)
+        for name in ("maker_fee_bps", "taker_fee_bps"):
+            _rate(self, name, getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueConfig:
+    """One exchange: fees, rules at its door, and how fast it serves."""
+
+    name: str = "QSX"
+    maker_fee_bps: float = -0.2
+    """of the notional, in steps of 0.01; negative is a rebate"""
+    taker_fee_bps: float = 0.3
+    maker_lot_fee: float = 0.0
+    """ticks per lot, added to the rate; negative is a rebate"""
+    taker_lot_fee: float = 0.0
+    tiers: tuple[FeeTier, ...] = ()
+    """at most three, by rising volume, on top of the base fees"""
+    service_ns: int = 0
+    """time that one message occupies the venue; 0: served on arrival"""
+    gateway_slots: int = 1024
+    """messages that may wait in line; one more is refused. size"""
+    stp: str = "cancel_resting"
+    collar_ticks: int = 0
+    """limit prices farther than this from the own side's touch are refused; 0: none"""
+    band_ticks: int = 0
+    """limit up / limit down around `start_price`: buys above and sells below are refused; 0: none"""
+    max_order_qty: int = 1_000_000
+    impact_ticks: float = 0.0
+    """temporary impact: ticks per lot that a taker pays at full participation, for flow that cannot react"""
+    keep_on_decrease: bool = False
+
+    def __post_init__(self):
+        for name in ("maker_fee_bps", "taker_fee_bps"):
+            _rate(self, name, getattr(self, name))
+        require(self.stp in STP_NAMES, self, "stp", f"one of {', '.join(STP_NAMES)}", self.stp)
+        require(0 <= self.service_ns < 10**9, self, "service_ns", "in [0, 1 s)", self.service_ns)
+        require(1 <= self.gateway_slots <= 2**20, self, "gateway_slots", "in [1, 2**20]", self.gateway_slots)
+        require(1 <= self.max_order_qty < 2**31, self, "max_order_qty", "in [1, 2**31)", self.max_order_qty)
+        require(self.collar_ticks >= 0, self, "collar_ticks", ">= 0", self.collar_ticks)
+        require(self.band_ticks >= 0, self, "band_ticks", ">= 0", self.band_ticks)
+        require(0 <= self.impact_ticks <= 1e6, self, "impact_ticks", "in [0, 1e6]", self.impact_ticks)
+        require(len(self.tiers) <= 3, self, "tiers", "at most three", len(self.tiers))
+        volumes = [t.volume for t in self.tiers]
+        require(volumes == sorted(set(volumes)), self, "tiers", "by rising volume", volumes)
+
+
+def _rate(owner, name, bps):
+    finite = isinstance(bps, (int, float)) and math.isfinite(bps)
+    require(finite and abs(bps) <= 100, owner, name, "a number in [-100, 100]", bps)
+    require(abs(bps * 100 - round(bps * 100)) < 1e-6, owner, name, "a multiple of 0.01 bp", bps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolConfig:
+    """One instrument."""
+
+    name: str = "QSL"
+    tick_size_usd: float = 0.01
+    lot_size: int = 1
+    """shares a lot"""
+    start_price: int = 10_000
+    """ticks; where templates build their books around"""
+    borrow_rate: int = 0
+    """money units per lot and second on short inventory"""
+
+    def __post_init__(self):
+        require(1 <= self.start_price < 2**30, self, "start_price", "in [1, 2**30) ticks", self.start_price)
+        require(0 <= self.borrow_rate < 2**30, self, "borrow_rate", "in [0, 2**30)", self.borrow_rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskConfig:
+    """Limits of one participant. A venue enforces its equal share of the inventory and notional caps."""
+
+    max_inventory: int = 1_000
+    """lots, long or short, open orders counted at their worst case; summed over venues"""
+    max_order_qty: int = 1_000
+    max_notional: int = 2**40
+    """ticks x lots of open orders; summed over venues"""
+    max_open_orders: int = 32
+    messages_per_s: float = 0.0
+    """rate at each venue's gate; 0: no limit"""
+    burst: int = 10
+    """messages that may come at once under a rate limit"""
+    max_drawdown: float = 0.0
+    """ticks x lots that known equity may fall below its peak before the kill switch acts; 0: never"""
+    firm_max_inventory: int = 0
+    """checked at the participant's own node on what it has heard; 0: none"""
+
+    def __post_init__(self):
+        for name in ("max_inventory", "max_order_qty", "max_open_orders", "burst"):
+            value = getattr(self, name)
+            require(1 <= value <= UNLIMITED, self, name, "in [1, 2**31)", value)
+        require(1 <= self.max_notional < 2**60, self, "max_notional", "in [1, 2**60)", self.max_notional)
+        require(0 <= self.messages_per_s <= 1e9, self, "messages_per_s", "in [0, 1e9]", self.messages_per_s)
+        require(0 <= self.max_drawdown <= 1e15, self, "max_drawdown", "in [0, 1e15]", self.max_drawdown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParticipantConfig:
+    """One account with a node of its own: its lines to every venue, and its limits."""
+
+    name: str = "agent"
+    order_link: LinkConfig = field(default_factory=LinkConfig)
+    report_link: LinkConfig = field(default_factory=LinkConfig)
+    feed_link: LinkConfig = field(default_factory=LinkConfig)
+    reaction_ns: int = 0
+    """the participant's own thinking time, before a message leaves"""
+    cash: float = 0.0
+    """ticks x lots at the start"""
+    inventory: int = 0
+    """lots at the start, at the start price"""
+    risk: RiskConfig = field(default_factory=RiskConfig)
+
+    def __post_init__(self):
+        require(0 <= self.reaction_ns < 10**12, self, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeConfig:
+    """Memory of one replica; all *size*. What turns out too small is a reject or an error that names it."""
+
+    max_orders: int = 512
+    """slots of each book's pool: flow and participants together"""
+    window_ticks: int = 512
+    max_special: int = 64
+    max_events: int = 256
+    max_clients: int = 64
+    """orders that all participants together may have sent and not seen end"""
+    max_messages: int = 128
+    """orders and reports under way"""
+    max_calendar: int = 256
+    tape: int = 512
+    """records of a book's public tape, a power of two: what the slowest feed has not heard must fit"""
+    wheel: int = 1024
+    """buckets of the cancel wheel, a power of two >= 64"""
+
+    def __post_init__(self):
+        for name in ("tape", "wheel"):
+            v = getattr(self, name)
+            require(v >= 16 and v & (v - 1) == 0, self, name, "a power of two >= 16", v)
+        require(self.wheel >= 64, self, "wheel", ">= 64", self.wheel)
+        require(1 <= self.max_orders <= 2**20, self, "max_orders", "in [1, 2**20]", self.max_orders)
+        require(1 <= self.max_clients <= 2**15, self, "max_clients", "in [1, 2**15]", self.max_clients)
+        for name in ("max_messages", "max_calendar"):
+            require(1 <= getattr(self, name) <= 2**24, self, name, "in [1, 2**24]", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketConfig:
+    """A market: venues x symbols, participants, the flow of every book, and the sizes of one replica."""
+
+    venues: tuple[VenueConfig, ...] = (VenueConfig(),)
+    symbols: tuple[SymbolConfig, ...] = (SymbolConfig(),)
+    participants: tuple[ParticipantConfig, ...] = (ParticipantConfig(),)
+    flow: PoissonFlowConfig | None = field(default_factory=PoissonFlowConfig)
+    """background flow of every book; None: none"""
+    session_ns: int = 600_000_000_000
+    """from the start of an episode to the close"""
+    fee_unit: int = 20_000
+    """money units in a tick x lot; even"""
+    templates: int = 4
+    """warm books made per configuration; a draw chooses one at reset"""
+    burn_in_ns: int | None = None
+    """of a template; None: five mean lives of an order"""
+    snapshot_ns: int = 50_000_000
+    """from the discovery of a gap in a feed to the snapshot that mends it"""
+    heartbeat_ns: int = 1_000_000_000
+    order_timeout_ns: int = 2_000_000_000
+    impact_window_ns: int = 1_000_000_000
+    mirror: bool = False
+    """turn the side of each draw of the flow round"""
+    size: SizeConfig = field(default_factory=SizeConfig)
+
+    def __post_init__(self):
+        require(len(self.venues) >= 1, self, "venues", "at least one", len(self.venues))
+        require(len(self.symbols) >= 1, self, "symbols", "at least one", len(self.symbols))
+        require(1 <= self.session_ns <= DAY_NS, self, "session_ns", "in [1, one day]", self.session_ns)
+        even = self.fee_unit % 2 == 0 and 2 <= self.fee_unit <= 2**24
+        require(even, self, "fee_unit", "even, in [2, 2**24]", self.fee_unit)
+        require(1 <= self.templates <= 64, self, "templates", "in [1, 64]", self.templates)
+        for name in ("snapshot_ns", "heartbeat_ns", "order_timeout_ns", "impact_window_ns"):
+            require(0 < getattr(self, name) <= DAY_NS, self, name, "in (0, one day]", getattr(self, name))
+        room = 0
+        for p in self.participants:
+            top = max(s.start_price for s in self.symbols) * 4
+            product = top * p.risk.max_inventory * self.fee_unit
+            require(product < 2**62, self, f"participants[{p.name}].risk.max_inventory",
+                    "such that 4 x start_price x max_inventory x fee_unit < 2**62", p.risk.max_inventory)  # fmt: skip
+            room += p.risk.max_open_orders
+        if self.flow is not None:
+            need = self.flow.mean_orders
+            most = int(need + 6 * math.sqrt(need) + 16)
+            require(self.size.max_orders >= most, self.size, "max_orders",
+                    f">= {most} for this flow (births x mean life, six standard deviations)", self.size.max_orders)  # fmt: skip
+        for v in self.venues:
+            for fee in (v.maker_lot_fee, v.taker_lot_fee):
+                money = fee * self.fee_unit
+                require(abs(money - round(money)) < 1e-6, v, "maker_lot_fee/taker_lot_fee", f"a multiple of 1/{self.fee_unit}", fee)  # fmt: skip
+
+    @property
+    def num_books(self) -> int:
+        """Books of one replica: venues x symbols; book = venue * num_symbols + symbol."""
+        return len(self.venues) * len(self.symbols)
+
+    def engine(self, venue: VenueConfig) -> EngineConfig:
+        """Settings of a book of a venue."""
+        s = self.size
+        return EngineConfig(max_orders=s.max_orders, window_ticks=s.window_ticks, max_special=s.max_special,
+                            max_events=s.max_events, stp=STP_NAMES.index(venue.stp), publish=True,
+                            keep_on_decrease=venue.keep_on_decrease)  # fmt: skip
+
+    def to_dict(self) -> dict:
+        """Plain values."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> MarketConfig:
+        """From plain values. Raises: ConfigError that names the field."""
+        return from_dict(cls, values)
+
+    def save(self, file: str | Path) -> None:
+        """Write a YAML file."""
+        save_yaml(self, file)
+
+    @classmethod
+    def load(cls, file: str | Path) -> MarketConfig:
+        """Read a YAML file. Raises: ConfigError that names the field."""
+        return load_yaml(cls, file)
+
+    def hash(self) -> str:
+        """Hex digest of all settings."""
+        return config_hash(self)

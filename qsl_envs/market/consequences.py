@@ -1,0 +1,144 @@
+"""After the engine: whom a message's trades, cancels and moves concern. Accounts, gates, reports, tape."""
+
+from qsl_envs.engine.constants import BUY, EV_FILL, EV_LEVEL, EV_REPRICED, EV_STOP_DONE, EV_TRIGGERED, NIL
+from qsl_envs.engine.machine import resume
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.client import client_of
+from qsl_envs.market.gate import gate_of, shrink_order
+from qsl_envs.market.ledger import account_of, accrue_short, book_trade, entity_of_flow, entity_of_lender, entity_of_venue, pay_fee, trade_fee  # fmt: skip
+from qsl_envs.market.reports import mark_dirty
+from qsl_envs.market.tape import publish
+
+
+@kernel
+def settle_side(m, r, book, owner, tag, maker, sign, price, qty):
+    """Book one side of a trade: account, fee, the gate's position and, for a participant's order, its totals."""
+    run = m.runs[r]
+    venue, symbol = book // run.num_symbols, book % run.num_symbols
+    entity = owner if owner >= 0 else entity_of_flow(m, r, book)
+    account = m.accounts[account_of(m, r, entity, symbol)]
+    if owner >= 0:
+        accrue_short(account, run.now_ns)
+    book_trade(account, sign, price, qty, run.fee_unit)
+    fee = trade_fee(m, r, venue, account.volume, maker, price, qty)
+    if fee != 0:
+        pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, venue), symbol)], fee)
+    if owner < 0:
+        return
+    m.gates[gate_of(m, r, owner, book)].position += sign * qty
+    if not maker:
+        fee += charge_impact(m, r, book, owner, symbol, qty)
+    client = client_of(m, r, tag)
+    c = m.clients[run.clients + client]
+    c.true_filled += qty
+    c.true_cash -= sign * price * qty * run.fee_unit + fee
+    c.true_fees += fee
+
+
+@kernel
+def charge_impact(m, r, book, owner, symbol, qty):
+    """Temporary impact of a taker, proportional to his share of the volume; paid to the impact account.
+
+    Cost = impact_rate (money per lot at full participation) x qty x own / all, volumes over the running window and the
+    one before it, this trade included.
+    """
+    run = m.runs[r]
+    venue = m.venues[run.venues + book // run.num_symbols]
+    if venue.impact_rate == 0:
+        return 0
+    gate = m.gates[gate_of(m, r, owner, book)]
+    flow = m.flows[run.flows + book]
+    gate.own_volume += qty
+    own = int(gate.own_volume) + int(gate.own_volume_before)
+    total = max(own, flow.volume + flow.volume_before + qty)
+    cost = venue.impact_rate * qty * own // total
+    entity = entity_of_lender(m, r) + 1
+    pay_fee(m.accounts[account_of(m, r, owner, symbol)], m.accounts[account_of(m, r, entity, symbol)], cost)
+    return cost
+
+
+@kernel
+def roll_volume(m, r, book, now_ns):
+    """Begin a new window of the volumes that participation is measured by, when the old one is over."""
+    run = m.runs[r]
+    flow = m.flows[run.flows + book]
+    turns = (now_ns - flow.window_start_ns) // run.impact_window_ns
+    if turns <= 0:
+        return
+    flow.window_start_ns += turns * run.impact_window_ns
+    flow.volume_before = flow.volume if turns == 1 else 0
+    flow.volume = 0
+    for p in range(run.num_traders):
+        gate = m.gates[gate_of(m, r, p, book)]
+        gate.own_volume_before = gate.own_volume if turns == 1 else 0
+        gate.own_volume = 0
+
+
+@kernel
+def consequences(m, r, book, side, owner, tag, now_ns):
+    """Carry out what the engine reports about the message in progress, to its end: a message with more events than the
+    engine hands over at a time goes on here.
+
+    Args:
+        side, owner, tag: of the order that the message brought (owner NIL: background flow or nobody).
+    """
+    run = m.runs[r]
+    h = run.books + book
+    b = m.book.books[h]
+    flow = m.flows[run.flows + book]
+    taker_side, taker_owner, taker_tag = side, owner, tag
+    while True:
+        for n in range(b.num_events):
+            e = m.book.events[b.events_base + n]
+            kind = int(e.kind)
+            if kind == EV_LEVEL:
+                continue
+            if kind == EV_FILL:
+                price, qty = int(e.price), int(e.qty)
+                sign = 1 if taker_side == BUY else -1
+                settle_side(m, r, book, taker_owner, taker_tag, False, sign, price, qty)
+                settle_side(m, r, book, int(e.owner), int(e.tag), True, -sign, price, qty)
+                flow.trades += 1
+                flow.traded_qty += qty
+                flow.volume += qty
+                if e.owner >= 0:
+                    shrink_client(m, r, book, int(e.tag), qty, e.leaves_qty == 0)
+                    mark_dirty(m, r, client_of(m, r, int(e.tag)), 0, 0)
+                if e.taker_slot >= 0 and taker_owner >= 0:
+                    shrink_client(m, r, book, taker_tag, qty, False)
+            elif kind == EV_TRIGGERED:
+                taker_owner, taker_tag = int(e.owner), int(e.tag)
+                taker_side = int(m.book.orders[b.orders_base + e.slot].bits) & 1
+            elif kind == EV_STOP_DONE:
+                if e.owner >= 0:
+                    end_stop(m, r, book, int(e.tag), int(e.leaves_qty), int(e.taker_slot))
+                taker_side, taker_owner, taker_tag = side, owner, tag
+            elif e.owner >= 0 and kind != EV_REPRICED:
+                shrink_client(m, r, book, int(e.tag), int(e.qty), e.leaves_qty == 0)
+                mark_dirty(m, r, client_of(m, r, int(e.tag)), 1, int(e.taker_slot))
+        publish(m, r, book, now_ns, side)
+        if b.suspended == 0 or run.error != 0:
+            return
+        resume(m.book, h, now_ns)
+
+
+@kernel
+def end_stop(m, r, book, tag, leaves, reason):
+    """A triggered stop has matched: what is left of it rests at its limit, or is gone."""
+    client = client_of(m, r, tag)
+    c = m.clients[m.runs[r].clients + client]
+    gone = c.true_leaves - leaves
+    if gone > 0 or leaves == 0:
+        shrink_client(m, r, book, tag, gone, leaves == 0)
+    mark_dirty(m, r, client, 1 if reason != 0 else 0, reason)
+
+
+@kernel
+def shrink_client(m, r, book, tag, qty, gone):
+    """Lower the open lots of a participant's order at the gate, and end it when it is gone."""
+    run = m.runs[r]
+    c = m.clients[run.clients + client_of(m, r, tag)]
+    c.true_leaves -= qty
+    shrink_order(m.gates[gate_of(m, r, int(c.owner), book)], int(c.side), int(c.gate_price), qty, gone)
+    if gone:
+        c.slot = NIL

@@ -1,0 +1,34 @@
+"""Numbers with names: what travels, what waits, what is published."""
+
+NEVER = 2**62
+"""A time that does not come."""
+
+# kinds of MSG on their way to a venue
+M_NEW, M_CANCEL, M_REDUCE, M_REPLACE, M_CANCEL_ALL, M_STATUS = 1, 2, 3, 4, 5, 6
+# kinds of MSG on their way back
+M_ACK, M_FILL, M_CANCELED, M_REJECT, M_REPLACED, M_STATUS_ANSWER, M_CANCEL_REJECT = 11, 12, 13, 14, 15, 16, 17
+
+# classes of calendar entries: their order at one nanosecond
+C_REGIME, C_DEADLINE, C_SERVICE_END, C_AT_VENUE, C_AT_NODE, C_WAKE, C_FLOW = 0, 1, 2, 3, 4, 5, 6
+
+# state of a CLIENT record, as its owner knows it
+K_FREE, K_SENT, K_LIVE = 0, 1, 2
+# what the owner has asked for and not heard back
+P_CANCEL, P_REDUCE, P_REPLACE = 1, 2, 4
+
+# PUB.code: kind + side, last record of its matching event
+PUB_LEVEL, PUB_TRADE = 0, 1
+PUB_SIDE_BIT = 2  # of the level, or of the aggressor
+PUB_LAST_BIT = 4
+
+# kinds of service-line entries
+L_MESSAGE, L_CANDIDATE, L_CANCEL_TICK = 0, 1, 2
+
+# RUN.stop: why `advance` came back
+STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR = 0, 1, 2, 3
+
+# RUN.error: what was too small
+E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS = 0, 1, 2, 3, 4, 5, 6
+
+CODE_SHIFT = 20
+"""A flow order in the cancel wheel is `book << CODE_SHIFT | slot`."""

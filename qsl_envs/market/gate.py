@@ -1,0 +1,109 @@
+"""Pre-trade risk at a venue's door: only what that venue knows, open orders at their worst case."""
+
+from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID
+from qsl_envs.engine.views import best_shown
+from qsl_envs.engine.reasons import Reason
+from qsl_envs.kernel.jit import kernel
+
+NONE = int(Reason.NONE)
+KILLED = int(Reason.KILLED)
+HALTED = int(Reason.HALTED)
+MAX_ORDER_QTY = int(Reason.MAX_ORDER_QTY)
+MAX_INVENTORY = int(Reason.MAX_INVENTORY)
+MAX_NOTIONAL = int(Reason.MAX_NOTIONAL)
+MAX_OPEN_ORDERS = int(Reason.MAX_OPEN_ORDERS)
+MESSAGE_RATE = int(Reason.MESSAGE_RATE)
+COLLAR = int(Reason.PRICE_OUTSIDE_COLLAR)
+BAND = int(Reason.PRICE_OUTSIDE_BAND)
+VENUE_CLOSED = int(Reason.VENUE_CLOSED)
+
+
+@kernel
+def gate_of(m, r, trader, book):
+    """Absolute index of a participant's GATE record at a book."""
+    return m.runs[r].gates + trader * m.runs[r].num_books + book
+
+
+@kernel
+def worst_price(m, h, side, order_type, price):
+    """The price at which an order's notional is counted: its limit, or for a market order the opposite touch."""
+    if order_type != MARKET and price > 0:
+        return price
+    touch = best_shown(m.book, h, side ^ 1)
+    if touch == NO_BID or touch == NO_ASK:
+        last = m.book.books[h].last_price
+        return last if last > 0 else 0
+    return touch
+
+
+@kernel
+def spend_token(gate, trader, now_ns):
+    """Count a message in the token bucket (its state is one theoretical arrival time); True if there was a token."""
+    if trader.message_gap_ns == 0:
+        return True
+    tat = gate.tat_ns if gate.tat_ns > now_ns else now_ns
+    if tat - now_ns > trader.message_burst_ns:
+        return False
+    gate.tat_ns = tat + trader.message_gap_ns
+    return True
+
+
+@kernel
+def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns):
+    """Reason (0: none) to refuse a new order, or a replace that frees `replaced_qty` lots at `replaced_price`."""
+    run = m.runs[r]
+    h = run.books + book
+    gate = m.gates[gate_of(m, r, trader_index, book)]
+    trader = m.traders[run.traders + trader_index]
+    venue = m.venues[run.venues + book // run.num_symbols]
+    if not spend_token(gate, trader, now_ns):
+        return MESSAGE_RATE
+    if venue.halted != 0:
+        return HALTED
+    if now_ns >= run.close_ns:
+        return VENUE_CLOSED
+    if gate.blocked != 0:
+        return KILLED
+    if qty > trader.max_order_qty or qty > venue.max_order_qty:
+        return MAX_ORDER_QTY
+    if replaced_qty == 0 and gate.num_open >= trader.max_open_orders:
+        return MAX_OPEN_ORDERS
+    if side == BUY:
+        if gate.position + gate.open_buy - replaced_qty + qty > gate.max_inventory:
+            return MAX_INVENTORY
+    elif gate.open_sell - replaced_qty + qty - gate.position > gate.max_inventory:
+        return MAX_INVENTORY
+    worst = worst_price(m, h, side, order_type, price)
+    if gate.open_notional - replaced_qty * replaced_price + worst * qty > gate.max_notional:
+        return MAX_NOTIONAL
+    if order_type != MARKET and price > 0:
+        if venue.collar_ticks > 0:
+            touch = best_shown(m.book, h, side)
+            if touch != NO_BID and touch != NO_ASK and abs(price - touch) > venue.collar_ticks:
+                return COLLAR
+        if venue.band_high > 0 and (price > venue.band_high if side == BUY else price < venue.band_low):
+            return BAND
+    return NONE
+
+
+@kernel(inline=True)
+def open_order(gate, side, price, qty):
+    """Count an order that rests now."""
+    if side == BUY:
+        gate.open_buy += qty
+    else:
+        gate.open_sell += qty
+    gate.open_notional += price * qty
+    gate.num_open += 1
+
+
+@kernel(inline=True)
+def shrink_order(gate, side, price, qty, gone):
+    """Take `qty` lots of an open order off the count, and the order itself when it is gone."""
+    if side == BUY:
+        gate.open_buy -= qty
+    else:
+        gate.open_sell -= qty
+    gate.open_notional -= price * qty
+    if gone:
+        gate.num_open -= 1

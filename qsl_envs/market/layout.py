@@ -1,0 +1,276 @@
+"""How a market lies in memory: one row a replica, then one row a template; built once in Python, copied by a kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qsl_envs.engine.layout import add_book_sections, init_books
+from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDES
+from qsl_envs.flow.poisson import BLOCK_LONGS, FLOW_RECORD, set_flow
+from qsl_envs.kernel.arena import Layout
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.config import MarketConfig
+from qsl_envs.market.constants import NEVER
+from qsl_envs.market.service import LINE_LONGS
+from qsl_envs.market.state import (
+    ACCOUNT,
+    CAL,
+    CLIENT,
+    CONN,
+    GATE,
+    MSG,
+    PUB,
+    RUN,
+    TAPE,
+    TRADER,
+    VENUE,
+    VIEW,
+    MarketArrays,
+)
+from qsl_envs.network.config import LinkConfig
+from qsl_envs.network.state import allocate_links
+
+SECTION_RECORDS = {
+    "accounts": ACCOUNT, "gates": GATE, "traders": TRADER, "conns": CONN, "clients": CLIENT, "msgs": MSG, "cal": CAL,
+    "tapes": TAPE, "views": VIEW, "venues": VENUE, "flows": FLOW_RECORD,
+}  # fmt: skip
+SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
+
+
+def entities(config: MarketConfig) -> int:
+    """Accounts a symbol: traders, flows by book, venues, lender, impact, liquidator."""
+    return len(config.participants) + config.num_books + len(config.venues) + 3
+
+
+def feed_views(config: MarketConfig, links: list[LinkConfig]) -> list[tuple[int, int]]:
+    """(book, link index) of each distinct feed: listeners behind equal links share one."""
+    used = sorted({links.index(p.feed_link) for p in config.participants})
+    return [(book, link) for book in range(config.num_books) for link in used]
+
+
+def distinct_links(config: MarketConfig) -> list[LinkConfig]:
+    """Link profiles in use, each once."""
+    links: list[LinkConfig] = []
+    for p in config.participants:
+        for link in (p.order_link, p.report_link, p.feed_link):
+            if link not in links:
+                links.append(link)
+    return links or [LinkConfig()]
+
+
+def market_layout(config: MarketConfig) -> Layout:
+    """The sections of one replica's row, what a step touches first."""
+    size, books = config.size, config.num_books
+    traders = len(config.participants)
+    layout = Layout()
+    layout.add("run", RUN, 1)
+    layout.add("flows", FLOW_RECORD, books)
+    layout.add("tapes", TAPE, books)
+    layout.add("venues", VENUE, len(config.venues))
+    layout.add("accounts", ACCOUNT, entities(config) * len(config.symbols))
+    layout.add("traders", TRADER, traders)
+    layout.add("gates", GATE, traders * books)
+    layout.add("conns", CONN, traders * books)
+    layout.add("views", VIEW, max(1, len(feed_views(config, distinct_links(config)))))
+    layout.add("cal", CAL, size.max_calendar)
+    layout.add("clients", CLIENT, size.max_clients)
+    layout.add("msgs", MSG, size.max_messages)
+    layout.add("blocks", np.int64, BLOCK_LONGS * books)
+    layout.add("wheel_words", np.uint64, size.wheel // 64)
+    layout.add("wheel", np.int32, size.wheel)
+    layout.add("pubs", PUB, size.tape * books)
+    add_book_sections(layout, "book", config.engine(config.venues[0]), books)
+    layout.add("births", np.int64, size.max_orders * books)
+    for v, venue in enumerate(config.venues):
+        layout.add(f"line{v}", np.int64, LINE_LONGS * venue.gateway_slots if venue.service_ns > 0 else LINE_LONGS)
+    return layout
+
+
+def market_arrays(arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray) -> MarketArrays:
+    """The views that kernels take."""
+    links, link_longs = allocate_links(distinct_links(config))
+    return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day)
+
+
+def scratch_longs(config: MarketConfig, levels: int = 64) -> int:
+    """int64 cells of scratch that one thread needs: undone levels of two sides, and levels to write out."""
+    return 4 * config.size.tape + 4 * levels
+
+
+def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int) -> None:
+    """Make one zeroed row an empty market at time 0."""
+    size, books, symbols = config.size, config.num_books, len(config.symbols)
+    init_books(m.book, layout, "book", config.engine(config.venues[0]), replica)
+    run = m.runs[layout.base("run", replica)]
+    for name in SECTION_RECORDS:
+        setattr(run, name, layout.base(name, replica))
+    run.books = layout.base("book.books", replica)
+    for b in range(books):
+        rules = config.engine(config.venues[b // symbols])
+        m.book.books[run.books + b].stp = rules.stp
+        m.book.books[run.books + b].keep_on_decrease = int(rules.keep_on_decrease)
+    run.wheel, run.wheel_words = layout.base("wheel", replica), layout.base("wheel_words", replica)
+    run.num_venues, run.num_symbols, run.num_books = len(config.venues), symbols, books
+    run.num_traders, run.num_entities = len(config.participants), entities(config)
+    views = feed_views(config, distinct_links(config))
+    run.num_views = len(views)
+    run.max_cal, run.max_msgs, run.max_clients = size.max_calendar, size.max_messages, size.max_clients
+    run.max_pubs, run.max_slots = size.tape, size.max_orders
+    run.close_ns, run.fee_unit = config.session_ns, config.fee_unit
+    run.snapshot_ns, run.heartbeat_ns = config.snapshot_ns, config.heartbeat_ns
+    run.order_timeout_ns = config.order_timeout_ns
+    run.impact_window_ns = config.impact_window_ns if any(v.impact_ticks > 0 for v in config.venues) else 0
+    run.dirty_head = run.dirty_tail = -1
+    run.flow_next_ns = run.wheel_next_ns = NEVER
+    run.wheel_code = run.flow_book = -1
+    run.wheel_mask = size.wheel - 1
+    m.book.ints[run.wheel : run.wheel + size.wheel] = -1
+    chain(m.msgs, run.msgs, size.max_messages)
+    chain(m.clients, run.clients, size.max_clients)
+    _init_flows(m, layout, config, run, replica)
+    _init_venues(m, layout, config, run, replica)
+    _init_traders(m, config, run)
+    _init_views(m, layout, run, views, replica, len(views) // books if books else 0)
+
+
+def chain(records: np.ndarray, base: int, count: int) -> None:
+    """Link a pool of records into a free list."""
+    records.next[base : base + count] = np.arange(1, count + 1)
+    records.next[base + count - 1] = -1
+
+
+def _init_flows(m, layout, config, run, replica):
+    rate = config.flow.cancel_rate * config.flow.mean_orders * config.num_books if config.flow else 1.0
+    run.wheel_shift = max(0, int(np.log2(1e9 / rate)))
+    for b in range(config.num_books):
+        flow = m.flows[run.flows + b]
+        flow.block = layout.base("blocks", replica) + BLOCK_LONGS * b
+        flow.births = layout.base("births", replica) + config.size.max_orders * b
+        start = config.symbols[b % len(config.symbols)].start_price
+        flow.seen_bid, flow.seen_ask = start - 1, start + 1
+        flow.mirror = int(config.mirror)
+        if config.flow is not None:
+            set_flow(flow, config.flow)
+        tape = m.tapes[run.tapes + b]
+        tape.first_pub = layout.base("pubs", replica) + config.size.tape * b
+
+
+def _init_venues(m, layout, config, run, replica):
+    for v, c in enumerate(config.venues):
+        venue = m.venues[run.venues + v]
+        venue.service_ns, venue.line_max = c.service_ns, c.gateway_slots
+        venue.line_base = layout.base(f"line{v}", replica)
+        venue.collar_ticks, venue.max_order_qty = c.collar_ticks, c.max_order_qty
+        venue.maker_lot_fee = round(c.maker_lot_fee * config.fee_unit)
+        venue.taker_lot_fee = round(c.taker_lot_fee * config.fee_unit)
+        venue.impact_rate = round(c.impact_ticks * config.fee_unit)
+        venue.num_tiers = 1 + len(c.tiers)
+        venue.maker_rate_0, venue.taker_rate_0 = round(c.maker_fee_bps * 100), round(c.taker_fee_bps * 100)
+        for i, tier in enumerate(c.tiers, start=1):
+            setattr(venue, f"tier_volume_{i}", tier.volume)
+            setattr(venue, f"maker_rate_{i}", round(tier.maker_fee_bps * 100))
+            setattr(venue, f"taker_rate_{i}", round(tier.taker_fee_bps * 100))
+        if c.band_ticks > 0:
+            start = config.symbols[0].start_price
+            venue.band_low, venue.band_high = start - c.band_ticks, start + c.band_ticks
+
+
+def _init_traders(m, config, run):
+    links = distinct_links(config)
+    books, symbols = config.num_books, len(config.symbols)
+    used = sorted({links.index(p.feed_link) for p in config.participants})
+    for p, c in enumerate(config.participants):
+        t = m.traders[run.traders + p]
+        risk = c.risk
+        t.max_inventory, t.max_order_qty, t.max_notional = risk.max_inventory, risk.max_order_qty, risk.max_notional
+        t.max_open_orders, t.firm_max_inventory = risk.max_open_orders, risk.firm_max_inventory
+        t.message_gap_ns = round(1e9 / risk.messages_per_s) if risk.messages_per_s > 0 else 0
+        t.message_burst_ns = t.message_gap_ns * (risk.burst - 1)
+        t.max_drawdown = round(risk.max_drawdown * config.fee_unit)
+        t.reaction_ns, t.client_head, t.is_agent = c.reaction_ns, -1, 1
+        cash = round(c.cash * config.fee_unit)
+        t.known_cash = t.peak_known = cash
+        for s in range(symbols):
+            a = m.accounts[run.accounts + p * symbols + s]
+            a.cash = a.initial_cash = cash if s == 0 else 0
+            a.inventory = a.initial_inventory = c.inventory
+            a.basis = a.initial_basis = c.inventory * config.symbols[s].start_price * config.fee_unit
+        for b in range(books):
+            g = m.gates[run.gates + p * books + b]
+            g.max_inventory = risk.max_inventory // len(config.venues)
+            g.max_notional = risk.max_notional // len(config.venues)
+            n = m.conns[run.conns + p * books + b]
+            n.up_link, n.down_link = links.index(c.order_link), links.index(c.report_link)
+            n.up_fifo, n.down_fifo = int(c.order_link.fifo), int(c.report_link.fifo)
+            lossy = (
+                c.order_link.drop_ppm,
+                c.report_link.drop_ppm,
+                len(c.order_link.outages),
+                len(c.report_link.outages),
+            )
+            n.lossy = int(any(lossy))
+            n.heard_number = -1
+            n.last_mid_x2 = 2 * config.symbols[b % symbols].start_price
+            n.feed = b * len(used) + used.index(links.index(c.feed_link))
+            if b < symbols:
+                g.position = n.known_position = c.inventory
+
+
+def _init_views(m, layout, run, views, replica, per_book):
+    for i, (book, link) in enumerate(views):
+        view = m.views[run.views + i]
+        view.book, view.link, view.recover_ns = book, link, NEVER
+        view.fifo = int(m.links[link].fifo)
+    for b in range(int(run.num_books)):
+        tape = m.tapes[run.tapes + b]
+        tape.first_view, tape.num_views = b * per_book, per_book
+
+
+@kernel
+def copy_row(m, row_longs, source, target):
+    """Copy row `source` of the arena to row `target`, and bind it there (row numbers; `row_longs` int64 cells a row)."""
+    s, t = source * row_longs, target * row_longs
+    for i in range(row_longs):
+        m.longs[t + i] = m.longs[s + i]
+    rebind(m, target * row_longs // RUN_LONGS, (target - source) * row_longs * 8)
+
+
+RUN_LONGS = RUN.itemsize // 8
+BOOK_BYTES, ORDER_BYTES, LEVEL_BYTES, EXT_BYTES, EVENT_BYTES = (d.itemsize for d in (BOOK, ORDER, LEVEL, EXT, EVENT))
+ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCOUNT, GATE, TRADER, CONN))
+CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
+VIEW_BYTES, VENUE_BYTES, FLOW_BYTES, PUB_BYTES = (d.itemsize for d in (VIEW, VENUE, FLOW_RECORD, PUB))
+
+
+@kernel
+def rebind(m, r, delta):
+    """Move every absolute index of a row by `delta` bytes: after its bytes were copied there."""
+    run = m.runs[r]
+    run.accounts += delta // ACCOUNT_BYTES
+    run.gates += delta // GATE_BYTES
+    run.traders += delta // TRADER_BYTES
+    run.conns += delta // CONN_BYTES
+    run.clients += delta // CLIENT_BYTES
+    run.msgs += delta // MSG_BYTES
+    run.cal += delta // CAL_BYTES
+    run.tapes += delta // TAPE_BYTES
+    run.views += delta // VIEW_BYTES
+    run.venues += delta // VENUE_BYTES
+    run.flows += delta // FLOW_BYTES
+    run.books += delta // BOOK_BYTES
+    run.wheel += delta // 4
+    run.wheel_words += delta // 8
+    for v in range(run.num_venues):
+        m.venues[run.venues + v].line_base += delta // 8
+    for b in range(run.num_books):
+        m.flows[run.flows + b].block += delta // 8
+        m.flows[run.flows + b].births += delta // 8
+        m.tapes[run.tapes + b].first_pub += delta // PUB_BYTES
+        h = run.books + b
+        m.book.books[h].orders_base += delta // ORDER_BYTES
+        m.book.books[h].exts_base += delta // EXT_BYTES
+        m.book.books[h].events_base += delta // EVENT_BYTES
+        m.book.books[h].heaps_base += delta // 4
+        for side in range(2):
+            m.book.sides[SIDES * h + side].levels_base += delta // LEVEL_BYTES
+            m.book.sides[SIDES * h + side].bits_base += delta // 8

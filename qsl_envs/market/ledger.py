@@ -1,0 +1,163 @@
+"""Accounts: integer money whose every transfer has two ends.
+
+Money counts 1/fee_unit of tick x lot. For each account, at all times,
+`cash = initial_cash - (basis - initial_basis) + realized - fees + rebates - borrow`, so that
+equity = cash + inventory * mark = initial + realized + unrealized - fees + rebates - borrow, with
+unrealized = inventory * mark - basis.
+"""
+
+from qsl_envs.kernel.jit import kernel
+
+RATE_UNIT = 1_000_000
+"""A fee rate counts 0.01 bp = 1e-6 of the notional."""
+SECOND = 1_000_000_000
+
+
+@kernel(inline=True)
+def entity_of_flow(m, r, book):
+    """Entity index of the background flow of a book."""
+    return m.runs[r].num_traders + book
+
+
+@kernel(inline=True)
+def entity_of_venue(m, r, venue):
+    """Entity index of a venue's own account."""
+    return m.runs[r].num_traders + m.runs[r].num_books + venue
+
+
+@kernel(inline=True)
+def entity_of_lender(m, r):
+    """Entity index of the lender; the impact account and the liquidator follow it."""
+    return m.runs[r].num_traders + m.runs[r].num_books + m.runs[r].num_venues
+
+
+@kernel(inline=True)
+def account_of(m, r, entity, symbol):
+    """Absolute index of an account."""
+    return m.runs[r].accounts + entity * m.runs[r].num_symbols + symbol
+
+
+@kernel(inline=True)
+def rate_fee(notional, rate, fee_unit):
+    """Fee on `notional` (ticks x lots) at `rate` (0.01 bp), rounded half away from zero; exact without overflow."""
+    money = notional * fee_unit
+    whole, rest = money // RATE_UNIT, money % RATE_UNIT
+    if rate >= 0:
+        return whole * rate + (2 * rest * rate + RATE_UNIT) // (2 * RATE_UNIT)
+    # half away from zero on the total: mirror the sign, round, mirror back
+    return -(whole * -rate + (2 * rest * -rate + RATE_UNIT) // (2 * RATE_UNIT))
+
+
+@kernel
+def tier_of(venue, volume):
+    """Fee tier (0 to 3) that a traded volume (lots) has reached at a venue."""
+    tier = 0
+    if venue.num_tiers > 1 and volume >= venue.tier_volume_1:
+        tier = 1
+        if venue.num_tiers > 2 and volume >= venue.tier_volume_2:
+            tier = 2
+            if venue.num_tiers > 3 and volume >= venue.tier_volume_3:
+                tier = 3
+    return tier
+
+
+@kernel(inline=True)
+def trade_fee(m, r, venue_index, volume, maker, price, qty):
+    """Fee in money (negative: a rebate) of one side of a trade."""
+    venue = m.venues[m.runs[r].venues + venue_index]
+    if maker:
+        rate, lot_fee = venue.maker_rate_0, venue.maker_lot_fee
+    else:
+        rate, lot_fee = venue.taker_rate_0, venue.taker_lot_fee
+    if venue.num_tiers > 1:
+        tier = tier_of(venue, volume)
+        if tier == 1:
+            rate = venue.maker_rate_1 if maker else venue.taker_rate_1
+        elif tier == 2:
+            rate = venue.maker_rate_2 if maker else venue.taker_rate_2
+        elif tier == 3:
+            rate = venue.maker_rate_3 if maker else venue.taker_rate_3
+    fee = lot_fee * qty
+    if rate != 0:
+        fee += rate_fee(price * qty, rate, m.runs[r].fee_unit)
+    return fee
+
+
+@kernel(inline=True)
+def pay_fee(account, venue_account, fee):
+    """Move a fee (or, negative, a rebate) from a trader's account to the venue's."""
+    account.cash -= fee
+    venue_account.cash += fee
+    # the venue books the other end of the same entry, so that its own identity holds
+    if fee >= 0:
+        account.fees += fee
+        venue_account.rebates += fee
+    else:
+        account.rebates -= fee
+        venue_account.fees -= fee
+
+
+@kernel(inline=True)
+def accrue_short(account, now_ns):
+    """Bring the lots x ns that the account has been short up to date; before its inventory changes."""
+    if account.inventory < 0:
+        account.short_lot_ns += -account.inventory * (now_ns - account.short_since_ns)
+    account.short_since_ns = now_ns
+
+
+@kernel(inline=True)
+def book_trade(account, sign, price, qty, fee_unit):
+    """Book `sign * qty` lots at `price` (ticks) into an account: cash, inventory, basis, realized.
+
+    What reduces an inventory takes its share of the basis along, in proportion and rounded toward zero.
+    """
+    value = price * qty * fee_unit
+    inventory = account.inventory
+    account.cash -= sign * value
+    if inventory * sign >= 0:
+        account.basis += sign * value
+    else:
+        held = -inventory * sign
+        closed = qty if qty < held else held
+        size = account.basis * -sign  # basis has the inventory's sign; this is its magnitude
+        per_lot, rest = size // held, size % held
+        out = per_lot * closed + rest * closed // held
+        if closed == held:
+            out = size
+        closed_value = price * closed * fee_unit
+        account.realized += -sign * (closed_value - out)
+        account.basis += sign * out
+        account.basis += sign * (value - closed_value)
+    account.inventory = inventory + sign * qty
+    account.volume += qty
+    account.fills += 1
+
+
+@kernel
+def collect_borrow(m, r, entity, symbol, rate, now_ns):
+    """Pay the lender what is due on short inventory: `rate` money units per lot and second, exact over time."""
+    run = m.runs[r]
+    account = m.accounts[account_of(m, r, entity, symbol)]
+    accrue_short(account, now_ns)
+    # floor of the whole integral; what was paid before is taken off, so the schedule of calls does not matter
+    due = account.short_lot_ns // SECOND * rate + account.short_lot_ns % SECOND * rate // SECOND
+    cost = due - account.borrow
+    if cost != 0:
+        lender = m.accounts[account_of(m, r, entity_of_lender(m, r), symbol)]
+        account.cash -= cost
+        account.borrow += cost
+        lender.cash += cost
+        lender.borrow -= cost
+    return run.now_ns
+
+
+@kernel
+def transfer(m, r, entity, other, symbol, amount):
+    """Move `amount` of money from one entity to another; a cost of the first is booked as a fee."""
+    pay_fee(m.accounts[account_of(m, r, entity, symbol)], m.accounts[account_of(m, r, other, symbol)], amount)
+
+
+@kernel(inline=True)
+def equity(account, mark_x2, fee_unit):
+    """Equity in money at a mark given in half ticks."""
+    return account.cash + account.inventory * mark_x2 * (fee_unit // 2)

@@ -1,0 +1,79 @@
+"""The event loop of one replica: whatever comes first acts first."""
+
+from qsl_envs.engine.constants import NIL
+from qsl_envs.flow.poisson import BLOCK, advance_candidate
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.calendar import first_time, pop
+from qsl_envs.market.constants import C_AT_NODE, C_AT_VENUE, C_SERVICE_END, C_WAKE, CODE_SHIFT, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER, STOP_CLOSE, STOP_ERROR, STOP_TIME  # fmt: skip
+from qsl_envs.market.node import hear_reports, time_out
+from qsl_envs.market.service import arrive, end_service
+from qsl_envs.market.wheel import take
+
+
+@kernel
+def advance(m, r, until_ns):
+    """Run one replica until `until_ns` (events at that time included), the close, or a reason to stop.
+
+    Returns RUN.stop; RUN.now_ns says how far it came.
+    """
+    run = m.runs[r]
+    run.stop = STOP_TIME
+    end = min(until_ns, run.close_ns)
+    while True:
+        t_cal = first_time(m, r)
+        t = min(t_cal, min(run.wheel_next_ns, run.flow_next_ns))
+        if t > end:
+            break
+        run.now_ns = t
+        if t_cal == t:
+            t, what, arg = pop(m, r)
+            if what == C_AT_VENUE:
+                venue = m.msgs[run.msgs + arg].book // run.num_symbols
+                arrive(m, r, venue, L_MESSAGE, arg, 0, 0, 0, t)
+            elif what == C_AT_NODE:
+                hear_reports(m, r, arg, t)
+            elif what == C_SERVICE_END:
+                end_service(m, r, arg, t)
+            elif what == C_WAKE:
+                time_out(m, r, arg, t)
+        elif run.wheel_next_ns == t:
+            code = take(m, r)
+            arrive(m, r, (code >> CODE_SHIFT) // run.num_symbols, L_CANCEL_TICK, code, 0, 0, 0, t)
+        else:
+            candidate(m, r, t)
+        if run.error != 0:
+            run.stop = STOP_ERROR
+            return run.stop
+        if run.stop != STOP_TIME:
+            return run.stop
+    run.now_ns = end
+    if end == run.close_ns:
+        run.stop = STOP_CLOSE
+    return run.stop
+
+
+@kernel(inline=True)
+def candidate(m, r, now_ns):
+    """The next candidate of background flow reaches its venue; the clock goes on."""
+    run = m.runs[r]
+    book = run.flow_book
+    flow = m.flows[run.flows + book]
+    at = flow.block + flow.at
+    k, word, life = flow.first + flow.at, m.longs[at + BLOCK], m.longs[at + 2 * BLOCK]
+    advance_candidate(flow, m.longs)
+    find_flow(m, r)
+    arrive(m, r, book // run.num_symbols, L_CANDIDATE, book, k, word, life, now_ns)
+
+
+@kernel(inline=True)
+def find_flow(m, r):
+    """Cache which book's flow has the next candidate."""
+    run = m.runs[r]
+    best, which = NEVER, NIL
+    for book in range(run.num_books):
+        flow = m.flows[run.flows + book]
+        if flow.active != 0:
+            t = m.longs[flow.block + flow.at]
+            if t < best:
+                best, which = t, book
+    run.flow_next_ns, run.flow_book = best, which

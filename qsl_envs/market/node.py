@@ -1,0 +1,154 @@
+"""A participant's node: what its reports do to what it knows."""
+
+from qsl_envs.engine.constants import BUY, NIL, SELL
+from qsl_envs.engine.reasons import Reason
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.calendar import hasten
+from qsl_envs.market.client import client_of, conn_of, free_client, free_message, kill, known_inventory, send_change
+from qsl_envs.market.constants import C_AT_NODE, K_LIVE, K_SENT, M_CANCEL_REJECT, M_REJECT, M_REPLACED, M_STATUS, M_STATUS_ANSWER, P_CANCEL, P_REDUCE, P_REPLACE, STOP_FILL  # fmt: skip
+from qsl_envs.market.feed import hear, known_levels, undo
+
+LOST_REASON = int(Reason.LOST)
+RESENT = 1
+"""MSG.extra of a report that its line lost: it comes by resend."""
+
+
+@kernel
+def hear_reports(m, r, first, now_ns):
+    """Take up one delivery: the chain of MSG records that starts at `first`. Frees them."""
+    run = m.runs[r]
+    i = first
+    trader_index = int(m.msgs[run.msgs + first].trader)
+    trader = m.traders[run.traders + trader_index]
+    filled = False
+    while i >= 0:
+        msg = m.msgs[run.msgs + i]
+        following = int(msg.next)
+        conn = m.conns[conn_of(m, r, trader_index, int(msg.book))]
+        trader.reports_heard += 1
+        if msg.number > conn.heard_number + 1:
+            trader.gaps_seen += 1
+            ask_resend(m, r, trader_index, int(msg.book), conn, msg.number, now_ns)
+        conn.heard_number = max(conn.heard_number, msg.number)
+        if hear_one(m, r, trader, conn, msg, now_ns):
+            filled = True
+        free_message(m, r, i)
+        i = following
+    if filled:
+        trader.last_fill_ns = now_ns
+        if run.wake_on_fill != 0 and trader.is_agent != 0:
+            run.stop = STOP_FILL
+            run.stop_trader = trader_index
+    if trader.max_drawdown > 0 and trader.killed == 0:
+        check_drawdown(m, r, trader_index, now_ns)
+
+
+@kernel
+def ask_resend(m, r, trader_index, book, conn, number, now_ns):
+    """The gap before report `number` shows: what was lost comes one round trip later instead of after a heartbeat."""
+    run = m.runs[r]
+    up, down = m.links[conn.up_link].latency_ns, m.links[conn.down_link].latency_ns
+    due = now_ns + up + down + conn.up_extra_ns + conn.down_extra_ns
+    for n in range(run.cal_size - 1, -1, -1):
+        c = m.cal[run.cal + n]
+        if c.what == C_AT_NODE:
+            msg = m.msgs[run.msgs + c.arg]
+            lost = msg.extra == RESENT and msg.number < number
+            if lost and msg.trader == trader_index and msg.book == book and c.t_ns > due:
+                hasten(m, r, C_AT_NODE, int(c.arg), due)
+
+
+@kernel
+def hear_one(m, r, trader, conn, msg, now_ns):
+    """Take up one report; True if it tells of a fill not heard of before."""
+    run = m.runs[r]
+    if msg.kind == M_REJECT or msg.kind == M_CANCEL_REJECT:
+        trader.rejects += 1
+        trader.last_reason = msg.reason
+    client = client_of(m, r, int(msg.client)) if msg.client >= 0 else NIL
+    if client < 0:
+        return False
+    c = m.clients[run.clients + client]
+    new = int(msg.filled_qty) - int(c.filled_qty)
+    if new < 0:
+        return False  # overtaken by a later report of the same order
+    if new > 0:
+        conn.known_position += new if c.side == BUY else -new
+        conn.known_filled += new
+        trader.known_cash += msg.cash - c.cash
+        trader.known_fees += msg.fees - c.fees
+        trader.fills_heard += 1
+        c.filled_qty, c.cash, c.fees = msg.filled_qty, msg.cash, msg.fees
+    if c.state == K_SENT:
+        c.state = K_LIVE
+        c.ack_ns = now_ns
+    if msg.kind == M_CANCEL_REJECT:
+        c.pending &= ~(P_CANCEL | P_REDUCE | P_REPLACE)
+        c.next_price, c.next_qty = NIL, 0
+    else:
+        c.leaves_qty = msg.leaves_qty
+        if msg.kind == M_REPLACED:
+            c.pending &= ~(P_REPLACE | P_REDUCE)
+            c.next_price, c.next_qty = NIL, 0
+        if msg.price >= 0:
+            c.price = msg.price
+    if msg.kind == M_STATUS_ANSWER and msg.reason != LOST_REASON:
+        c.pending = 0  # the answer is the whole truth about this order: what was asked for before is settled
+        c.next_price, c.next_qty = NIL, 0
+    if msg.leaves_qty == 0 and msg.kind != M_CANCEL_REJECT:
+        free_client(m, r, client)
+    return new > 0
+
+
+@kernel
+def time_out(m, r, tag, now_ns):
+    """An answer is overdue: ask for the order's status, and set the next time-out; never send it again blindly."""
+    client = client_of(m, r, tag)
+    if client < 0:
+        return
+    c = m.clients[m.runs[r].clients + client]
+    if c.state == K_SENT or c.pending != 0:
+        send_change(m, r, client, M_STATUS, 0, 0, now_ns)
+
+
+@kernel
+def known_mid_x2(m, r, v, now_ns):
+    """Mid as a listener knows it, in half ticks; NIL when a side is empty to him."""
+    run = m.runs[r]
+    hear(m, r, v, now_ns)
+    bids, asks = undo(m, r, m.views[v], now_ns)
+    out = run.scratch + 4 * run.scratch_cap
+    nb = known_levels(m, r, v, BUY, 1, bids, m.scratch, out)
+    na = known_levels(m, r, v, SELL, 1, asks, m.scratch, out + 2)
+    if nb == 0 or na == 0:
+        return NIL
+    return m.scratch[out] + m.scratch[out + 2]
+
+
+@kernel
+def known_equity(m, r, trader_index, now_ns):
+    """Equity (money) by what the participant has heard: known cash, known inventories at known mids of symbol's first venue."""
+    run = m.runs[r]
+    trader = m.traders[run.traders + trader_index]
+    total = trader.known_cash
+    for symbol in range(run.num_symbols):
+        held = known_inventory(m, r, trader_index, symbol)
+        if held != 0:
+            conn = m.conns[conn_of(m, r, trader_index, symbol)]
+            mid_x2 = known_mid_x2(m, r, run.views + conn.feed, now_ns)
+            if mid_x2 == NIL:
+                mid_x2 = conn.last_mid_x2
+            conn.last_mid_x2 = mid_x2
+            total += held * mid_x2 * (run.fee_unit // 2)
+    return total
+
+
+@kernel
+def check_drawdown(m, r, trader_index, now_ns):
+    """Pull the kill switch when known equity has fallen more than `max_drawdown` below its peak."""
+    run = m.runs[r]
+    trader = m.traders[run.traders + trader_index]
+    now = known_equity(m, r, trader_index, now_ns)
+    trader.peak_known = max(trader.peak_known, now)
+    if trader.peak_known - now > trader.max_drawdown:
+        kill(m, r, trader_index, now_ns)

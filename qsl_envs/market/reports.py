@@ -1,0 +1,119 @@
+"""What a venue tells the owner of an order: numbered reports with cumulative quantities, one delivery an owner and message."""
+
+from qsl_envs.engine.constants import NIL
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.calendar import order_key, push
+from qsl_envs.market.client import client_of, conn_of, take_message
+from qsl_envs.market.constants import C_AT_NODE, M_CANCELED, M_FILL
+from qsl_envs.market.node import RESENT
+from qsl_envs.network.links import LOST, transit_ns
+
+
+@kernel
+def write_report(m, r, trader_index, book, kind, tag, reason, price):
+    """Fill a MSG record with a report on the order that `tag` names; returns its number, or NIL with RUN.error set."""
+    run = m.runs[r]
+    i = take_message(m, r)
+    if i < 0:
+        return NIL
+    msg = m.msgs[run.msgs + i]
+    msg.kind, msg.trader, msg.book, msg.client, msg.reason, msg.price = kind, trader_index, book, tag, reason, price
+    msg.extra = 0
+    msg.leaves_qty, msg.filled_qty, msg.cash, msg.fees = 0, 0, 0, 0
+    client = client_of(m, r, tag) if tag >= 0 else NIL
+    if client >= 0:
+        c = m.clients[run.clients + client]
+        msg.leaves_qty, msg.filled_qty = c.true_leaves, c.true_filled
+        msg.cash, msg.fees = c.true_cash, c.true_fees
+    conn = m.conns[conn_of(m, r, trader_index, book)]
+    msg.number = conn.reports
+    conn.reports += 1
+    return i
+
+
+@kernel
+def deliver(m, r, first, now_ns):
+    """Send a chain of reports of one owner down his line. What the line loses comes by resend, later."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + first]
+    trader_index = int(msg.trader)
+    conn = m.conns[conn_of(m, r, trader_index, int(msg.book))]
+    number = msg.number
+    delay = transit_ns(m.links, m.link_longs, conn.down_link, conn.down_skey, number, now_ns)
+    if delay == LOST:
+        run.lost_reports += 1
+        i = first
+        while i >= 0:
+            m.msgs[run.msgs + i].extra = RESENT
+            i = int(m.msgs[run.msgs + i].next)
+        up, down = m.links[conn.up_link].latency_ns, m.links[conn.down_link].latency_ns
+        # the heartbeat shows the gap, the request travels up, the answer down
+        arrival = now_ns + run.heartbeat_ns + up + 2 * down + conn.up_extra_ns + 2 * conn.down_extra_ns
+    else:
+        arrival = now_ns + delay + conn.down_extra_ns
+        if conn.down_fifo != 0:
+            arrival = max(arrival, conn.down_last_ns)
+            conn.down_last_ns = arrival
+    # reports to one owner at one nanosecond are heard in the order of their numbers, book by book
+    push(m, r, arrival, order_key(C_AT_NODE, trader_index & 0xFFFFFF, (int(msg.book) << 26) | (number & 0x3FFFFFF)), C_AT_NODE, first)  # fmt: skip
+
+
+@kernel
+def report(m, r, trader_index, book, kind, tag, reason, price, now_ns):
+    """Write one report and send it alone."""
+    i = write_report(m, r, trader_index, book, kind, tag, reason, price)
+    if i >= 0:
+        deliver(m, r, i, now_ns)
+
+
+@kernel
+def mark_dirty(m, r, client, canceled, reason):
+    """Remember that an order was touched by the message in progress; its owner hears of it once, at the end."""
+    run = m.runs[r]
+    c = m.clients[run.clients + client]
+    if c.dirty == 0:
+        c.dirty_next = NIL
+        if run.dirty_head < 0:
+            run.dirty_head = client
+        else:
+            m.clients[run.clients + run.dirty_tail].dirty_next = client
+        run.dirty_tail = client
+    if c.dirty == 0 or canceled != 0:
+        c.dirty = 1 | (canceled << 1) | (reason << 2)
+
+
+@kernel
+def report_dirty(m, r, book, now_ns):
+    """Tell every owner of touched orders: one delivery each, his orders in the order in which they were touched."""
+    run = m.runs[r]
+    while run.dirty_head >= 0:
+        owner = m.clients[run.clients + run.dirty_head].owner
+        first, last = NIL, NIL
+        kept_head, kept_tail = NIL, NIL
+        i = run.dirty_head
+        while i >= 0:
+            c = m.clients[run.clients + i]
+            following = int(c.dirty_next)
+            if c.owner == owner:
+                reason = int(c.dirty) >> 2
+                kind = M_CANCELED if (c.dirty & 2) != 0 else M_FILL
+                c.dirty = 0
+                tag = i | (int(c.serial) << 16)
+                k = write_report(m, r, int(owner), book, kind, tag, reason, NIL)
+                if k >= 0:
+                    if first < 0:
+                        first = k
+                    else:
+                        m.msgs[run.msgs + last].next = k
+                    last = k
+            else:
+                if kept_head < 0:
+                    kept_head = i
+                else:
+                    m.clients[run.clients + kept_tail].dirty_next = i
+                c.dirty_next = NIL
+                kept_tail = i
+            i = following
+        run.dirty_head, run.dirty_tail = kept_head, kept_tail
+        if first >= 0:
+            deliver(m, r, first, now_ns)

@@ -1,0 +1,214 @@
+"""What one replica of a market is made of: records, and the views that kernels work on.
+
+A replica's row holds one RUN record, which knows the absolute index of every other section (`bind` writes them). Kernels
+take (m, r, ...): `m` the arrays, `r` the index of the RUN record.
+"""
+
+import numpy as np
+
+from qsl_envs.engine.state import BookArrays, record
+from qsl_envs.flow.poisson import FLOW_RECORD
+from qsl_envs.kernel.views import Outside, Views
+from qsl_envs.network.state import LINK
+
+
+def whole(size: int, names: str, *rest: tuple) -> np.dtype:
+    """A record of int64 fields with the given names, then whatever else is listed."""
+    return record(size, *[(name, "i8") for name in names.split()], *rest)
+
+
+RUN = whole(
+    768,
+    # the world and its clock (ns from the session's start)
+    "world_key now_ns close_ns stop error error_need "
+    # where the sections start (absolute indices into their views)
+    "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders "
+    # counts
+    "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients max_pubs max_service "
+    "max_slots "
+    # pools and the calendar
+    "cal_size msg_free msgs_used msgs_peak client_free clients_used "
+    # the wheel of cancel clocks
+    "wheel_shift wheel_mask wheel_at wheel_next_ns wheel_code "
+    # the next candidate of any flow
+    "flow_next_ns flow_book "
+    # the recorded day, when there is one
+    "day_next day_end day_next_ns day_shift_ns "
+    # rules
+    "fee_unit snapshot_ns heartbeat_ns order_timeout_ns wake_on_fill "
+    # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
+    "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports tape_events cal_peak "
+    "mirror window_ns "
+    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail ",
+)
+"""One replica: its clock, its map, its counters."""
+
+ENTITY_KINDS = ("trader", "flow", "venue", "lender", "impact", "liquidator")
+
+ACCOUNT = whole(
+    128,
+    "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis peak short_lot_ns"
+    " short_since_ns initial_inventory",
+)
+"""Money of one entity in one symbol, in 1/fee_unit of tick x lot; inventory in lots. The truth, not what anyone knows.
+
+`cash = initial_cash - (basis - initial_basis) + realized - fees + rebates - borrow`, always.
+"""
+
+GATE = record(
+    64,
+    ("position", "i8"),  # lots bought minus sold here
+    ("open_notional", "i8"),  # ticks x lots of open orders, at their limit price
+    ("tat_ns", "i8"),  # token bucket: theoretical arrival time
+    ("open_buy", "i4"),  # lots open, at worst case
+    ("open_sell", "i4"),
+    ("num_open", "i4"),
+    ("blocked", "i4"),  # kill switch at the venue
+    ("max_inventory", "i4"),  # this venue's share of the participant's cap
+    ("spare", "i4"),
+    ("max_notional", "i8"),
+    ("own_volume", "i4"),  # lots taken in the impact window, and the one before
+    ("own_volume_before", "i4"),
+)
+"""What one book's risk gate knows of one participant."""
+
+TRADER = whole(
+    256,
+    # limits (values)
+    "max_inventory max_order_qty max_notional max_open_orders message_gap_ns message_burst_ns max_drawdown "
+    "firm_max_inventory reaction_ns risk_check_ns "
+    # what he knows, firm-wide
+    "client_head num_clients killed reports_heard gaps_seen fills_heard known_cash known_fees last_fill_ns rejects last_reason "
+    "kill_sent sent messages_lost peak_known cancels_lost "
+    # settings
+    "is_agent node borrow_rate",
+)
+"""A participant: its limits, and what it has heard. Sizes in lots, money in 1/fee_unit of tick x lot."""
+
+CONN = whole(
+    192,
+    # links and their keys: orders up, reports down, data feed of each symbol in `view`
+    "up_link down_link up_skey down_skey up_extra_ns down_extra_ns up_last_ns down_last_ns sent reports heard_number "
+    "known_position known_filled feed order_skey last_mid_x2 up_fifo down_fifo lossy",
+)
+"""One participant's line to one book: two links, numbering, and what has come back."""
+
+CLIENT = record(
+    128,
+    ("state", "i4"),
+    ("pending", "i4"),
+    ("serial", "i4"),
+    ("owner", "i4"),
+    ("book", "i4"),
+    ("side", "i4"),
+    ("price", "i4"),  # as known
+    ("leaves_qty", "i4"),  # as known; of a sent order: what was sent
+    ("filled_qty", "i4"),  # as known
+    ("next_price", "i4"),  # asked for by a pending replace
+    ("next_qty", "i4"),  # open lots asked for by a pending replace; lots to take off by a pending reduce
+    ("slot", "i4"),  # at the venue, NIL before it arrives and after it is gone (the truth)
+    ("true_filled", "i4"),
+    ("next", "i4"),
+    ("prev", "i4"),
+    ("dirty", "i4"),  # while the consequences of a message are collected: 1 | cancelled << 1 | reason << 2
+    ("dirty_next", "i4"),
+    ("true_leaves", "i4"),  # lots open at the venue, which its gate counts
+    ("cash", "i8"),  # heard
+    ("true_cash", "i8"),
+    ("fees", "i8"),
+    ("true_fees", "i8"),
+    ("sent_ns", "i8"),
+    ("ack_ns", "i8"),
+    ("gate_price", "i4"),  # at which the gate counts it
+)
+"""One order as its sender books it; the fields named `true` are the venue's and are read by reports only."""
+
+MSG = record(
+    96,
+    ("kind", "i4"),
+    ("trader", "i4"),
+    ("book", "i4"),
+    ("client", "i4"),  # client index | serial << 16
+    ("side", "i4"),
+    ("order_type", "i4"),
+    ("tif", "i4"),
+    ("price", "i4"),
+    ("qty", "i4"),
+    ("display_qty", "i4"),
+    ("stop_price", "i4"),
+    ("offset", "i4"),
+    ("peg", "i4"),
+    ("post_only", "i4"),
+    ("reason", "i4"),
+    ("leaves_qty", "i4"),
+    ("filled_qty", "i4"),  # cumulative
+    ("extra", "i4"),
+    ("next", "i4"),
+    ("liquidity", "i4"),
+    ("number", "i8"),
+    ("cash", "i8"),  # of a report: cumulative cash of the order's fills; of a new order: expire_ns
+    ("fees", "i8", 40),  # of a report: cumulative fees (in place of stop_price and offset)
+)
+"""A message under way: an order to a venue, or a report to a participant."""
+
+CAL = record(24, ("t_ns", "i8"), ("order", "i8"), ("what", "i4"), ("arg", "i4"))
+"""An entry of the calendar, a binary heap by (t_ns, order)."""
+
+PUB = record(
+    32,
+    ("ts_ns", "i8"),
+    ("seq", "i8"),
+    ("price", "i4"),
+    ("before", "i4"),  # lots shown at the price before this matching event; of a trade: lots traded
+    ("after", "i4"),  # and after it
+    ("code", "i4"),
+)
+"""A record of a book's public tape. All records of one matching event share seq and stamp."""
+
+VIEW = whole(
+    192,
+    "book link extra_ns skey fifo cursor tail last_arrival_ns heard_ts_ns heard_seq recover_ns gaps "
+    "unseen last_print volume_buy volume_sell prints lost",
+)
+"""What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record numbers."""
+
+TAPE = whole(96, "first_pub head floor seq last_ts_ns first_view num_views")
+"""A book's public tape: a ring of PUB records. `head`: records ever written; `floor`: the first that a view may need."""
+
+VENUE = whole(
+    384,
+    "service_ns busy_ns line_head line_size line_max "
+    "collar_ticks max_order_qty halted blocked_reason close_ns "
+    "maker_lot_fee taker_lot_fee num_tiers tier_volume_1 tier_volume_2 tier_volume_3 "
+    "maker_rate_0 maker_rate_1 maker_rate_2 maker_rate_3 taker_rate_0 taker_rate_1 taker_rate_2 taker_rate_3 "
+    "borrow_rate impact_rate waited_ns num_waited out_from_ns out_to_ns band_ticks band_reference line_base peak_line "
+    "lost_in_outage refused band_low band_high",
+)
+"""A venue: service line, fees (rates in 0.01 bp), rules in force."""
+
+
+class MarketArrays(Views):
+    """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
+
+    `scratch` (one stretch a thread), `links` with `link_longs`, and the recorded `day` lie outside the arena.
+    """
+
+    book: BookArrays
+    runs: RUN
+    accounts: ACCOUNT
+    gates: GATE
+    traders: TRADER
+    conns: CONN
+    clients: CLIENT
+    msgs: MSG
+    cal: CAL
+    tapes: TAPE
+    pubs: PUB
+    views: VIEW
+    venues: VENUE
+    flows: FLOW_RECORD
+    longs: np.dtype(np.int64)
+    scratch: Outside(np.int64)
+    links: Outside(LINK)
+    link_longs: Outside(np.int64)
+    day: Outside(np.int64)

@@ -1,0 +1,197 @@
+"""A venue serves one message: gate, engine, consequences, report."""
+
+from qsl_envs.engine.arrive import replace_order, submit_order
+from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT
+from qsl_envs.engine.reasons import Reason
+from qsl_envs.engine.plain import cancel_order, reduce_order
+from qsl_envs.engine.withdraw import cancel_all
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.client import client_of, free_message
+from qsl_envs.market.consequences import consequences, roll_volume, shrink_client
+from qsl_envs.market.constants import M_ACK, M_CANCEL, M_CANCEL_ALL, M_CANCEL_REJECT, M_CANCELED, M_FILL, M_NEW, M_REDUCE, M_REJECT, M_REPLACE, M_REPLACED, M_STATUS, M_STATUS_ANSWER  # fmt: skip
+from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, worst_price
+from qsl_envs.market.reports import report, report_dirty
+
+LOST_REASON = int(Reason.LOST)
+UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
+
+
+@kernel
+def refuse(m, r, i, reason, now_ns):
+    """Answer a message that was not carried out."""
+    msg = m.msgs[m.runs[r].msgs + i]
+    kind = int(msg.kind)
+    if kind == M_NEW:
+        report(m, r, int(msg.trader), int(msg.book), M_REJECT, int(msg.client), reason, NIL, now_ns)
+    elif kind != M_CANCEL_ALL:
+        report(m, r, int(msg.trader), int(msg.book), M_CANCEL_REJECT, int(msg.client), reason, NIL, now_ns)
+
+
+@kernel
+def serve_message(m, r, i, now_ns):
+    """Serve participant's message `i` (a MSG record) and free it."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + i]
+    kind, trader, book, tag = int(msg.kind), int(msg.trader), int(msg.book), int(msg.client)
+    run.served += 1
+    if run.impact_window_ns > 0:
+        roll_volume(m, r, book, now_ns)
+    if kind == M_NEW:
+        serve_new(m, r, i, now_ns)
+    elif kind == M_CANCEL_ALL:
+        if msg.extra != 0:
+            m.gates[gate_of(m, r, trader, book)].blocked = 1
+        serve_cancel_all(m, r, trader, book, now_ns)
+    else:
+        client = client_of(m, r, tag)
+        slot = int(m.clients[run.clients + client].slot) if client >= 0 else NIL
+        if kind == M_STATUS:
+            serve_status(m, r, trader, book, tag, client, slot, now_ns)
+        elif slot < 0:
+            refuse(m, r, i, UNKNOWN_ORDER, now_ns)
+        elif kind == M_REPLACE:
+            serve_replace(m, r, i, client, slot, now_ns)
+        else:
+            spend_token(m.gates[gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
+            serve_less(m, r, i, client, slot, now_ns)
+    free_message(m, r, i)
+
+
+@kernel
+def serve_new(m, r, i, now_ns):
+    """A new order: gate, engine, report."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + i]
+    trader, book, tag, side = int(msg.trader), int(msg.book), int(msg.client), int(msg.side)
+    order_type, price, qty = int(msg.order_type), int(msg.price), int(msg.qty)
+    h = run.books + book
+    reason = check_new(m, r, trader, book, side, order_type, price, qty, 0, 0, now_ns)
+    if reason != 0:
+        refuse(m, r, i, reason, now_ns)
+        return
+    counted = worst_price(m, h, side, order_type, price)
+    client = client_of(m, r, tag)
+    c = m.clients[run.clients + client]
+    c.gate_price = counted
+    submit_order(m.book, h, now_ns, side, order_type, int(msg.tif), price, qty, int(msg.display_qty), int(msg.stop_price),
+                 int(msg.peg), int(msg.offset), int(msg.post_only), trader, tag, msg.cash)  # fmt: skip
+    b = m.book.books[h]
+    if b.status == REJECT:
+        refuse(m, r, i, int(b.reason), now_ns)
+        return
+    consequences(m, r, book, side, trader, tag, now_ns)
+    count_open(m, r, trader, book, client, side)
+    kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
+    answer(m, r, book, trader, tag, client, kind, int(b.reason), price, now_ns)
+
+
+@kernel
+def count_open(m, r, trader, book, client, side):
+    """Count what the message's own order left open; triggered stops may have taken some of it already."""
+    run = m.runs[r]
+    b = m.book.books[run.books + book]
+    left = int(b.leaves_qty)
+    if left == 0:
+        return
+    c = m.clients[run.clients + client]
+    gate = m.gates[gate_of(m, r, trader, book)]
+    open_order(gate, side, int(c.gate_price), left)
+    c.true_leaves += left
+    if c.true_leaves > 0:
+        c.slot = b.slot
+
+
+@kernel
+def answer(m, r, book, trader, tag, client, kind, code, price, now_ns):
+    """The report of a participant's message, then everybody else's."""
+    c = m.clients[m.runs[r].clients + client]
+    if c.dirty != 0:  # touched again by what followed (a stop, a peg): one report, the last word
+        forget_dirty(m, r, client)
+    report(m, r, trader, book, kind, tag, code, price, now_ns)
+    report_dirty(m, r, book, now_ns)
+
+
+@kernel
+def forget_dirty(m, r, client):
+    """Take an order off the list of touched ones: its owner hears of it by the report of his own message."""
+    run = m.runs[r]
+    before, i = NIL, run.dirty_head
+    while i != client:
+        before, i = i, int(m.clients[run.clients + i].dirty_next)
+    after = int(m.clients[run.clients + client].dirty_next)
+    if before < 0:
+        run.dirty_head = after
+    else:
+        m.clients[run.clients + before].dirty_next = after
+    if run.dirty_tail == client:
+        run.dirty_tail = before
+    m.clients[run.clients + client].dirty = 0
+
+
+@kernel
+def serve_less(m, r, i, client, slot, now_ns):
+    """A cancel or a reduce of a live order."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + i]
+    trader, book, tag = int(msg.trader), int(msg.book), int(msg.client)
+    h = run.books + book
+    c = m.clients[run.clients + client]
+    had = int(c.true_leaves)
+    if msg.kind == M_CANCEL:
+        cancel_order(m.book, h, slot)
+    else:
+        reduce_order(m.book, h, slot, int(msg.qty))
+    b = m.book.books[h]
+    if b.status == REJECT:
+        refuse(m, r, i, int(b.reason), now_ns)
+        return
+    left = int(b.leaves_qty)
+    consequences(m, r, book, int(c.side), trader, tag, now_ns)
+    shrink_client(m, r, book, tag, had - left, left == 0)
+    answer(m, r, book, trader, tag, client, M_CANCELED if left == 0 else M_REPLACED, 0, NIL, now_ns)
+
+
+@kernel
+def serve_replace(m, r, i, client, slot, now_ns):
+    """A replace: gate with the old order out of the count, engine, report."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + i]
+    trader, book, tag = int(msg.trader), int(msg.book), int(msg.client)
+    h = run.books + book
+    c = m.clients[run.clients + client]
+    side, had, old_price = int(c.side), int(c.true_leaves), int(c.gate_price)
+    price, qty = int(msg.price), int(msg.qty)
+    reason = check_new(m, r, trader, book, side, LIMIT, price, qty, had, old_price, now_ns)
+    if reason != 0:
+        refuse(m, r, i, reason, now_ns)
+        return
+    replace_order(m.book, h, now_ns, slot, price, qty, NIL, NIL, 0, 0, 0)
+    b = m.book.books[h]
+    if b.status == REJECT:
+        refuse(m, r, i, int(b.reason), now_ns)
+        return
+    shrink_order(m.gates[gate_of(m, r, trader, book)], side, old_price, had, True)
+    c.true_leaves, c.slot, c.gate_price = 0, NIL, price
+    consequences(m, r, book, side, trader, tag, now_ns)
+    count_open(m, r, trader, book, client, side)
+    answer(m, r, book, trader, tag, client, M_REPLACED, int(b.reason), price, now_ns)
+
+
+@kernel
+def serve_cancel_all(m, r, trader, book, now_ns):
+    """Cancel everything of a participant in one book; each order's end is a report."""
+    run = m.runs[r]
+    cancel_all(m.book, run.books + book, trader)
+    consequences(m, r, book, BUY, NIL, NIL, now_ns)
+    report_dirty(m, r, book, now_ns)
+
+
+@kernel
+def serve_status(m, r, trader, book, tag, client, slot, now_ns):
+    """Answer what became of an order; one that never arrived is unknown, and over for its sender."""
+    run = m.runs[r]
+    if client < 0 or (slot < 0 and m.clients[run.clients + client].true_filled == 0):
+        report(m, r, trader, book, M_STATUS_ANSWER, tag, LOST_REASON, NIL, now_ns)
+    else:
+        price = int(m.book.orders[m.book.books[run.books + book].orders_base + slot].price) if slot >= 0 else NIL
+        report(m, r, trader, book, M_STATUS_ANSWER, tag, 0, price, now_ns)

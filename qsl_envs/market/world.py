@@ -1,0 +1,165 @@
+"""Worlds: keys of one episode, warm books, and the reset that puts an episode on a warm book."""
+
+from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL, SELL
+from qsl_envs.engine.plain import submit_plain
+from qsl_envs.flow.poisson import refill
+from qsl_envs.kernel.draw import (
+    CANCEL,
+    CLOCK,
+    FLOW,
+    JITTER,
+    ORDER,
+    SIZE,
+    TEMPLATE,
+    WARMUP,
+    draw_below,
+    draw_bits,
+    exp_from_bits,
+    stream_key,
+)
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.constants import CODE_SHIFT, NEVER
+from qsl_envs.market.layout import copy_row
+from qsl_envs.market.loop import advance, find_flow
+from qsl_envs.market.marks import mark
+from qsl_envs.market.wheel import arm, order_of
+
+UP, DOWN, FEED = 0, 1, 2
+TEMPLATE_BIRTH = 1 << 43
+"""Added to the candidate numbers of a template's orders, so that their later clocks share no draw with the episode's."""
+
+
+@kernel
+def set_world(m, r, world_key):
+    """Give a replica a world: every stream key that its flows, lines and feeds draw from; draw the first candidates."""
+    run = m.runs[r]
+    run.world_key = world_key
+    for b in range(run.num_books):
+        flow = m.flows[run.flows + b]
+        if flow.active != 0:
+            flow.clock_skey = stream_key(world_key, CLOCK, b)
+            flow.word_skey = stream_key(world_key, FLOW, b)
+            flow.life_skey = stream_key(world_key, CANCEL, b)
+            flow.size_skey = stream_key(world_key, SIZE, b)
+            flow.last_ns = run.now_ns
+            refill(flow, m.longs, 0)
+    find_flow(m, r)
+    for p in range(run.num_traders):
+        for b in range(run.num_books):
+            conn = m.conns[run.conns + p * run.num_books + b]
+            line = (p * run.num_books + b) << 2
+            conn.up_skey = stream_key(world_key, JITTER, line | UP)
+            conn.down_skey = stream_key(world_key, JITTER, line | DOWN)
+            conn.order_skey = stream_key(world_key, ORDER, (b // run.num_symbols) << 32 | p)
+    for v in range(run.num_views):
+        m.views[run.views + v].skey = stream_key(world_key, JITTER, v << 2 | FEED)
+
+
+@kernel
+def build_book(m, r, book):
+    """Put the first orders into an empty book: on each of `ticks` prices a side, a Poisson number with the mean of the
+    stationary flow, each with the life that is left to it (exponential, so any life is as good as a fresh one)."""
+    run = m.runs[r]
+    h = run.books + book
+    flow = m.flows[run.flows + book]
+    skey = stream_key(run.world_key, WARMUP, book)
+    births = flow.mean_life_ns / flow.mean_gap_ns  # candidates within a mean life
+    mean = births * (flow.cut_limit_buy - flow.cut_market) / 4294967296.0 / flow.ticks
+    n = 0
+    for side in (BUY, SELL):
+        for offset in range(flow.ticks):
+            price = flow.seen_bid - offset if side == BUY else flow.seen_ask + offset
+            total = exp_from_bits(draw_bits(skey, n))
+            n += 1
+            while (total < mean or (offset == 0 and m.book.books[h].used_slots < side + 1)) and price >= 1:
+                total += exp_from_bits(draw_bits(skey, n))
+                life = int(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
+                qty = flow.qty_low + draw_below(skey, n + 2, flow.qty_high - flow.qty_low + 1)
+                n += 3
+                submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
+                slot = int(m.book.books[h].slot)
+                if slot < 0:
+                    return
+                m.longs[flow.births + slot] = n
+                arm(m, r, book << CODE_SHIFT | slot, run.now_ns + life)
+
+
+@kernel
+def make_template(m, r, world_key, burn_in_ns):
+    """Turn an initialised row into a warm template: build its books, let the flow run, set the clock back to 0.
+
+    Returns RUN.stop of the burn-in.
+    """
+    run = m.runs[r]
+    set_world(m, r, world_key)
+    for b in range(run.num_books):
+        if m.flows[run.flows + b].active != 0:
+            build_book(m, r, b)
+    close = run.close_ns
+    run.close_ns = NEVER
+    stop = advance(m, r, burn_in_ns)
+    run.close_ns = close
+    rewind(m, r)
+    return stop
+
+
+@kernel
+def rewind(m, r):
+    """Make a replica's present its time 0: clocks of flow orders, tapes and counters begin anew."""
+    run = m.runs[r]
+    now = run.now_ns
+    # the wheel is emptied into a chain through the orders' own links, then filled again at the new times
+    chain = NIL
+    for bucket in range(run.wheel_mask + 1):
+        code = int(m.book.ints[run.wheel + bucket])
+        m.book.ints[run.wheel + bucket] = NIL
+        while code >= 0:
+            o = m.book.orders[order_of(m, r, code)]
+            following = int(o.ext)
+            o.ext = chain
+            chain = code
+            code = following
+    for w in range((run.wheel_mask + 1) >> 6):
+        m.book.words[run.wheel_words + w] = 0
+    run.wheel_next_ns, run.wheel_code = NEVER, NIL
+    while chain >= 0:
+        o = m.book.orders[order_of(m, r, chain)]
+        following = int(o.ext)
+        arm(m, r, chain, o.expiry_ns - now)
+        book, slot = chain >> CODE_SHIFT, chain & ((1 << CODE_SHIFT) - 1)
+        m.longs[m.flows[run.flows + book].births + slot] = TEMPLATE_BIRTH + slot
+        chain = following
+    run.now_ns = 0
+    run.served = run.served_flow = run.idle_candidates = 0
+    for b in range(run.num_books):
+        tape = m.tapes[run.tapes + b]
+        tape.head = tape.floor = tape.seq = tape.last_ts_ns = 0
+        flow = m.flows[run.flows + b]
+        flow.trades = flow.traded_qty = flow.volume = flow.volume_before = flow.window_start_ns = 0
+    for v in range(run.num_views):
+        view = m.views[run.views + v]
+        view.cursor = view.tail = view.last_arrival_ns = view.heard_ts_ns = view.heard_seq = 0
+        view.recover_ns = NEVER
+        view.gaps = view.unseen = view.lost = view.last_print = view.volume_buy = view.volume_sell = view.prints = 0
+
+
+@kernel
+def reset_row(m, row_longs, run_stride, first_template, num_templates, target, world_key):
+    """Start an episode in row `target`: a warm template, chosen by a draw, becomes the world of `world_key`."""
+    k = draw_below(stream_key(world_key, TEMPLATE, 0), 0, num_templates)
+    copy_row(m, row_longs, first_template + k, target)
+    r = target * run_stride
+    set_world(m, r, world_key)
+    set_marks(m, r)
+
+
+@kernel
+def set_marks(m, r):
+    """First marks of an episode: the mids of the warm books."""
+    run = m.runs[r]
+    for p in range(run.num_traders):
+        for s in range(run.num_symbols):
+            mark(m, r, p, s)
+            a = m.accounts[run.accounts + p * run.num_symbols + s]
+            if a.initial_inventory != 0:
+                a.basis = a.initial_basis = a.inventory * a.mark_x2 * (run.fee_unit // 2)

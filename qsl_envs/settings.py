@@ -1,0 +1,93 @@
+"""Frozen settings to and from plain values and YAML, with errors that name the field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import types
+import typing
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qsl_envs.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> Any:
+    """Plain values (dict, list, number, string) of a settings object, ready for JSON or YAML."""
+    if is_dataclass(config) and not isinstance(config, type):
+        return {f.name: to_dict(getattr(config, f.name)) for f in fields(config)}
+    if isinstance(config, (tuple, list)):
+        return [to_dict(item) for item in config]
+    return config
+
+
+def from_dict(cls: type[T], values: Any, path: str = "") -> T:
+    """Build settings of type `cls` from plain values; what is left out keeps its default.
+
+    Raises: ConfigError naming the path of an unknown field, a value of the wrong form, or one out of its range.
+    """
+    where = path or cls.__name__
+    if isinstance(values, cls):
+        return values
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} must be a mapping of settings, was {values!r}")
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{where}.{name} is not a setting; known are {', '.join(sorted(known))}")
+    made = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    return cls(**made)
+
+
+def _convert(hint: Any, value: Any, path: str) -> Any:
+    """One value in the form that its annotation asks for."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [o for o in typing.get_args(hint) if o is not type(None)]
+        if value is None:
+            if len(options) < len(typing.get_args(hint)):
+                return None
+            raise ConfigError(f"{path} must not be empty")
+        return _convert(options[0], value, path)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{path} must be a list, was {value!r}")
+        item = typing.get_args(hint)[0]
+        return tuple(_convert(item, v, f"{path}[{i}]") for i, v in enumerate(value))
+    if is_dataclass(hint):
+        return from_dict(hint, value, path)  # type: ignore[arg-type]
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise ConfigError(f"{path} must be of type {hint.__name__}, was {value!r}")
+    return value
+
+
+def config_hash(config: Any) -> str:
+    """Hex digest of settings: equal values, equal digest."""
+    text = json.dumps([type(config).__name__, to_dict(config)], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def save_yaml(config: Any, file: str | Path) -> None:
+    """Write settings to a YAML file."""
+    import yaml
+
+    Path(file).write_text(yaml.safe_dump(to_dict(config), sort_keys=False))
+
+
+def load_yaml(cls: type[T], file: str | Path) -> T:
+    """Read settings of type `cls` from a YAML file. Raises: ConfigError, also for text that is no YAML."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(Path(file).read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}") from error
+    return from_dict(cls, values or {})
