@@ -104,7 +104,7 @@ EVENT_ROW = record(
     ("slot", "i4"),
     ("group", "i4"),
     ("row", "i4"),
-    ("price_sub", "i2"),
+    ("price_sub", "i4"),
     ("kind", "u1"),
     ("side", "u1"),
     ("marks", "u1"),
