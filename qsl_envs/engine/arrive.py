@@ -55,7 +55,7 @@ from qsl_envs.engine.pool import ext_at, free_ext, has_ext, has_slot, take_ext, 
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.stops import is_reached
-from qsl_envs.engine.withdraw import reduce_slow
+from qsl_envs.engine.withdraw import cancel_slow, reduce_slow
 from qsl_envs.kernel.jit import kernel
 
 NONE = int(Reason.NONE)
@@ -304,7 +304,7 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
     Args:
         price, display_qty, stop_price: NIL keeps the old value; `offset` counts when `has_offset` is 1.
         qty: the new open quantity; or, with `total` > 0, the order's whole quantity (FIX 38), of which `total` lots were
-            filled so far: what is open is the difference, and with nothing left the replace is refused (BAD_QTY).
+            filled so far: what is open is the difference, and with nothing left the order is cancelled.
     A refused replace leaves the order as it was.
     """
     begin_message(m, h)
@@ -313,8 +313,11 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
         return refuse(m, h, UNKNOWN_ORDER)
     order = m.orders[book.orders_base + slot]
     bits = np.int64(order.bits)
-    if 1 <= qty <= QTY_MAX:
+    if total > 0 and 1 <= qty <= QTY_MAX:
         qty -= total
+        if qty <= 0:
+            cancel_slow(m, h, slot)
+            return
     order_type = np.int64(LIMIT)
     tif = np.int64(GTC)
     old_price = np.int64(order.price)

@@ -105,14 +105,14 @@ def indicative(m, h, reference):
     Most volume, then least absolute imbalance, then nearest the reference price (NIL: the last trade's). Prices that
     trade the most lie in one interval, where the imbalance only falls. Where it is least there stands the last level that
     the volume needs of a side, the level behind it, or nothing but the reference: five candidates are enough.
-    With no volume (NIL, 0, 0).
+    With no volume the price is NIL and market orders alone count.
     """
     book = m.books[h]
     if reference == NIL:
         reference = book.last_price
     volume = most_volume(m, h)
     if volume == 0:
-        return np.int64(NIL), np.int64(0), np.int64(0)
+        return np.int64(NIL), np.int64(0), market_lots(m, h, BUY) - market_lots(m, h, SELL)
     bid, bid_behind = level_of_volume(m, h, BUY, volume)
     ask, ask_behind = level_of_volume(m, h, SELL, volume)
     best = np.int64(NIL)

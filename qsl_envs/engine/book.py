@@ -42,6 +42,7 @@ from qsl_envs.engine.stream import (
     NUM_TRADES,
     SHIFT,
     run_stream,
+    stream_arrays,
 )
 from qsl_envs.engine.views import best_shown, next_shown, queue_ahead, shown_qty
 from qsl_envs.errors import OrderError, require
@@ -336,7 +337,8 @@ class OrderBook:
         return rows
 
     def indicative(self, price: int | None = None) -> tuple[int | None, int, int]:
-        """(price, volume, imbalance = lots to buy - lots to sell) of an uncross now; (None, 0, 0) without volume.
+        """(price, volume, imbalance = lots to buy - lots to sell) of an uncross now; without volume no price, and the
+        imbalance of market orders.
 
         Args:
             price: the reference price, ticks; None: the last trade's.
@@ -416,12 +418,10 @@ class OrderBook:
         state[NEXT] = 0
         state[NUM_TRADES] = 0
         state[FIRST_SEQ] = self._seq
-        messages, reports = messages.view(np.recarray), reports.view(np.recarray)
         while True:
             memory = self._memory
-            need = run_stream(
-                memory.arrays, memory.h, memory.names, self._now_ns, messages, reports, trades.view(np.recarray)
-            )
+            arrays = stream_arrays(memory.arena, memory.names, messages, reports, trades)
+            need = run_stream(arrays, memory.h, self._now_ns)
             if need == FINISHED:
                 break
             if need == NEED_POOL:

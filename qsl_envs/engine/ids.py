@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from qsl_envs.engine.constants import NIL
+from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
 
 LOW = 0xFFFF_FFFF
@@ -28,7 +29,7 @@ def find_key(table, shift, keys, key):
     """Index of a key, NIL when it is not there. `shift` is 32 - log2(places of the table)."""
     tag = hash_of(key)
     at = tag >> shift
-    mask = len(table) - 1
+    mask = (1 << (32 - shift)) - 1
     while True:
         entry = table[at]
         if entry == 0:
@@ -41,11 +42,23 @@ def find_key(table, shift, keys, key):
 
 
 @kernel(inline=True)
+def fetch_place(table, shift, key):
+    """Bring the place where a key's entry begins to be looked for near."""
+    prefetch(table, hash_of(key) >> shift)
+
+
+@kernel(inline=True)
+def likely_index(table, shift, key):
+    """The index in a key's first place: nearly always the key's, if it is there at all; NIL when that place is empty."""
+    return (table[hash_of(key) >> shift] & LOW) - 1
+
+
+@kernel(inline=True)
 def insert_key(table, shift, key, index):
     """Enter a key that is not there; the caller keeps the table at most half full and writes `keys[index]`."""
     tag = hash_of(key)
     at = tag >> shift
-    mask = len(table) - 1
+    mask = (1 << (32 - shift)) - 1
     while table[at] != 0:
         at = (at + 1) & mask
     table[at] = (tag - ((tag >> 31) << 32)) << 32 | (index + 1)
@@ -54,7 +67,7 @@ def insert_key(table, shift, key, index):
 @kernel(inline=True)
 def erase_key(table, shift, key, index):
     """Delete the entry of a key with this index, if it is there; entries behind it move to where they can be found."""
-    mask = len(table) - 1
+    mask = (1 << (32 - shift)) - 1
     tag = hash_of(key)
     at = tag >> shift
     while True:

@@ -16,7 +16,7 @@ from qsl_envs.errors import DataError
 from qsl_envs.kernel.arena import Layout
 
 MAGIC = b"QSLBOOK1"
-STATE_FIELDS = 8
+STATE_FIELDS = 16
 PARTICIPANTS = 64
 
 _KEPT = ("books", "words", "levels", "orders", "exts")

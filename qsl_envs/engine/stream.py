@@ -1,7 +1,5 @@
 """A stream of messages with outside ids through one book: the compiled loop behind `OrderBook`."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +31,7 @@ from qsl_envs.engine.constants import (
     REPLACE,
     UNCROSS,
 )
-from qsl_envs.engine.ids import erase_key, find_key, insert_key
+from qsl_envs.engine.ids import erase_key, fetch_place, find_key, insert_key, likely_index
 from qsl_envs.engine.machine import begin_message, refuse, resume
 from qsl_envs.engine.messages import (
     BAD_OFFSET_BIT,
@@ -43,14 +41,20 @@ from qsl_envs.engine.messages import (
     HAS_PARTICIPANT,
     HAS_PRICE,
     HAS_STOP,
+    MESSAGE,
+    REPORT,
     TOTAL_BIT,
+    TRADE,
 )
 from qsl_envs.engine.phase import start_call, uncross
 from qsl_envs.engine.plain import cancel_order, reduce_order, submit_plain
 from qsl_envs.engine.pool import has_ext, has_slot
 from qsl_envs.engine.reasons import Reason
+from qsl_envs.engine.state import BookArrays
 from qsl_envs.engine.withdraw import cancel_all, run_deadlines
+from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.kernel.views import Outside, Views
 
 DUPLICATE_ORDER = int(Reason.DUPLICATE_ORDER)
 
@@ -60,9 +64,13 @@ FINISHED, NEED_POOL, NEED_TRADES, NEED_PARTICIPANTS = 0, 1, 2, 3
 EXPIRE = 7
 """An action of the facade only: the time is `price` now."""
 
+AHEAD = 16
+"""Messages by which an id is looked for ahead of its turn; its order at half of that."""
+
 SHIFT, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, GROWS, NUM_TRADES, NEXT, FIRST_SEQ, NAMED = 0, 1, 2, 3, 4, 5, 6, 7
+NUM_MESSAGES, TRADE_ROOM, PARTICIPANT_ROOM = 8, 9, 10
 """`Names.state`: shift of the id table; participants known; shift of theirs; 1: the pool may grow; trades written;
-message that comes next; seq of the first message; 1: the message's own order has its name."""
+message that comes next; seq of the first message; 1: the message's own order has its name; lengths of the arrays."""
 
 
 class Names(NamedTuple):
@@ -86,28 +94,57 @@ class Names(NamedTuple):
     state: np.ndarray
 
 
+class StreamArrays(Views):
+    """A book, its names, and a stream: what `run_stream` takes."""
+
+    book: BookArrays
+    table: Outside(np.int64)
+    order_ids: Outside(np.int64)
+    filled: Outside(np.int64)
+    who: Outside(np.int64)
+    participants: Outside(np.int64)
+    state: Outside(np.int64)
+    messages: Outside(MESSAGE)
+    reports: Outside(REPORT)
+    trades: Outside(TRADE)
+
+
+def stream_arrays(
+    arena: np.ndarray, names: Names, messages: np.ndarray, reports: np.ndarray, trades: np.ndarray
+) -> StreamArrays:
+    """Bundle what a stream needs, and note the lengths in `state`."""
+    names.state[NUM_MESSAGES] = len(messages)
+    names.state[TRADE_ROOM] = len(trades)
+    names.state[PARTICIPANT_ROOM] = len(names.participants)
+    records = {"messages": messages, "reports": reports, "trades": trades}
+    return StreamArrays(arena, **names._asdict(), **{key: value.view(np.recarray) for key, value in records.items()})
+
+
 @kernel
-def run_stream(m, h, names, now_ns, messages, reports, trades):
+def run_stream(names, h, now_ns):
     """Process messages from `state[NEXT]` on, until all are done or an array must grow; return why it came back.
 
     Reports are written at the index of their message, trades from `state[NUM_TRADES]` on. It may come back in the middle
     of a message whose trades need more room; called again, it goes on there.
     """
+    m = names.book
+    messages = names.messages
     state = names.state
     book = m.books[h]
-    last_trade = len(trades) - np.int64(book.num_events_max)
+    last_trade = state[TRADE_ROOM] - np.int64(book.num_events_max)
     shift = state[SHIFT]
     n = state[NEXT]
     need = FINISHED
-    while n < len(messages):
+    while n < state[NUM_MESSAGES]:
         if state[NUM_TRADES] > last_trade:
             need = NEED_TRADES
             break
+        fetch_ahead(names, h, n)
         message = messages[n]
         order_id = message.order_id
         if book.suspended != 0:
             resume(m, h, now_ns)
-            name_order(m, h, names, own_id(messages, n), message.action == REPLACE)
+            name_order(names, h, own_id(names, n), 1 if message.action == REPLACE else 0)
         elif message.action == ADD:
             if state[GROWS] != 0 and not has_slot(m, h):
                 need = NEED_POOL
@@ -134,7 +171,7 @@ def run_stream(m, h, names, now_ns, messages, reports, trades):
                     if state[GROWS] != 0 and not has_ext(m, h):
                         need = NEED_POOL
                         break
-                    submit_message(m, h, now_ns, messages, n, owner)
+                    submit_message(names, h, now_ns, n, owner)
                 slot = np.int64(book.slot)
                 if slot != NIL:
                     insert_key(names.table, shift, order_id, slot)
@@ -156,12 +193,12 @@ def run_stream(m, h, names, now_ns, messages, reports, trades):
                 need = NEED_POOL
                 break
             state[NAMED] = 0
-            other_action(m, h, names, now_ns, messages, n)
+            other_action(names, h, now_ns, n)
         if book.num_events > 0:
-            drain_events(m, h, names, trades, state[FIRST_SEQ] + n, own_id(messages, n))
+            drain_events(names, h, state[FIRST_SEQ] + n, own_id(names, n))
         if book.suspended != 0:
             continue
-        report = reports[n]
+        report = names.reports[n]
         report.order_id = order_id
         report.notional = book.notional
         report.filled_qty = book.filled_qty
@@ -173,6 +210,18 @@ def run_stream(m, h, names, now_ns, messages, reports, trades):
     return need
 
 
+@kernel(inline=True)
+def fetch_ahead(names, h, n):
+    """Bring near what the messages to come will look at: first the place of the id, then the order and its name."""
+    state = names.state
+    if n + AHEAD < state[NUM_MESSAGES]:
+        fetch_place(names.table, state[SHIFT], names.messages[n + AHEAD].order_id)
+        slot = likely_index(names.table, state[SHIFT], names.messages[n + (AHEAD >> 1)].order_id)
+        if slot != NIL:
+            prefetch(names.order_ids, slot)
+            prefetch(names.book.orders, names.book.books[h].orders_base + slot)
+
+
 @kernel
 def reject(m, h, reason):
     """A message that the book does not even see."""
@@ -181,27 +230,26 @@ def reject(m, h, reason):
 
 
 @kernel
-def own_id(messages, n):
+def own_id(names, n):
     """The name under which the order of a message trades."""
-    message = messages[n]
+    message = names.messages[n]
     if message.action == REPLACE and message.has & HAS_NEW_ID:
         return message.new_order_id
     return message.order_id
 
 
 @kernel
-def name_order(m, h, names, order_id, replaced):
+def name_order(names, h, order_id, replaced):
     """Enter the name of the message's own order, once it has a place; a replaced order keeps its count of fills."""
-    book = m.books[h]
-    slot = np.int64(book.slot)
+    slot = np.int64(names.book.books[h].slot)
     if slot == NIL or names.state[NAMED] != 0:
         return
     names.state[NAMED] = 1
     insert_key(names.table, names.state[SHIFT], order_id, slot)
     names.order_ids[slot] = order_id
-    if not replaced:
+    if replaced == 0:
         names.filled[slot] = 0
-    names.filled[slot] += book.filled_qty
+    names.filled[slot] += names.book.books[h].filled_qty
 
 
 @kernel
@@ -209,7 +257,7 @@ def owner_of(names, participant):
     """Inside number of a participant, a new one for a new one; NIL when there is no room for it."""
     state = names.state
     owner = find_key(names.who, state[PARTICIPANT_SHIFT], names.participants, participant)
-    if owner == NIL and state[NUM_PARTICIPANTS] < len(names.participants):
+    if owner == NIL and state[NUM_PARTICIPANTS] < state[PARTICIPANT_ROOM]:
         owner = state[NUM_PARTICIPANTS]
         names.participants[owner] = participant
         insert_key(names.who, state[PARTICIPANT_SHIFT], participant, owner)
@@ -232,12 +280,12 @@ def given_offset(has, offset):
 
 
 @kernel
-def submit_message(m, h, now_ns, messages, n, owner):
+def submit_message(names, h, now_ns, n, owner):
     """Submit an order that is more than plain, or wrong."""
-    message = messages[n]
+    message = names.messages[n]
     has = np.int64(message.has)
     submit_order(
-        m,
+        names.book,
         h,
         now_ns,
         np.int64(message.side),
@@ -257,13 +305,14 @@ def submit_message(m, h, now_ns, messages, n, owner):
 
 
 @kernel
-def other_action(m, h, names, now_ns, messages, n):
+def other_action(names, h, now_ns, n):
     """Replace, cancel_all, call, uncross, and the passing of time."""
-    message = messages[n]
+    m = names.book
+    message = names.messages[n]
     has = np.int64(message.has)
     action = message.action
     if action == REPLACE:
-        replace_message(m, h, names, now_ns, messages, n)
+        replace_message(names, h, now_ns, n)
     elif action == CANCEL_ALL:
         owner = np.int64(NIL)
         if has & HAS_PARTICIPANT:
@@ -280,12 +329,13 @@ def other_action(m, h, names, now_ns, messages, n):
 
 
 @kernel
-def replace_message(m, h, names, now_ns, messages, n):
+def replace_message(names, h, now_ns, n):
     """Replace an order; its old name is free from here on."""
-    message = messages[n]
+    m = names.book
+    message = names.messages[n]
     has = np.int64(message.has)
     shift = names.state[SHIFT]
-    old_id, new_id = message.order_id, own_id(messages, n)
+    old_id, new_id = message.order_id, own_id(names, n)
     slot = find_key(names.table, shift, names.order_ids, old_id)
     if slot != NIL and new_id != old_id and find_key(names.table, shift, names.order_ids, new_id) != NIL:
         reject(m, h, DUPLICATE_ORDER)
@@ -305,12 +355,13 @@ def replace_message(m, h, names, now_ns, messages, n):
     )
     if m.books[h].status != REJECT:
         erase_key(names.table, shift, old_id, slot)
-        name_order(m, h, names, new_id, True)
+        name_order(names, h, new_id, 1)
 
 
 @kernel
-def drain_events(m, h, names, trades, seq, taker_id):
+def drain_events(names, h, seq, taker_id):
     """Turn the events of a message into trades, and forget the names of orders that are gone."""
+    m = names.book
     book = m.books[h]
     state = names.state
     for k in range(np.int64(book.num_events)):
@@ -318,7 +369,7 @@ def drain_events(m, h, names, trades, seq, taker_id):
         kind = np.int64(event.kind)
         slot = np.int64(event.slot)
         if kind == EV_FILL:
-            trade = trades[state[NUM_TRADES]]
+            trade = names.trades[state[NUM_TRADES]]
             state[NUM_TRADES] += 1
             trade.seq = seq
             trade.maker_order_id = names.order_ids[slot]

@@ -68,8 +68,10 @@ else:
 
         def codegen(context, builder, signature, args):
             kind = signature.args[0]
-            data = context.make_array(kind)(context, builder, args[0]).data
-            where = builder.ptrtoint(data, ir.IntType(64))
+            where = args[0]  # of a field of Views: its address
+            if isinstance(kind, types.Array):
+                data = context.make_array(kind)(context, builder, args[0]).data
+                where = builder.ptrtoint(data, ir.IntType(64))
             item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
             step = ir.Constant(ir.IntType(64), item)
             where = builder.add(where, builder.mul(args[1], step))

@@ -1,0 +1,204 @@
+"""Speed of the matching engine on one core: three standard streams, by handle and by 64-bit id, and the time of one message.
+
+near: 45 % adds, 45 % cancels, 5 % reductions, 5 % orders that trade, ~1,000 live orders near the touch. deep: the same with
+100,000 live orders over 2,000 ticks. sweep: market orders that take 5 to 50 orders each, with refills. Every message gets a
+report and every fill an event. Rounds of all lines are interleaved; a figure is the median of its rounds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks.order_streams import DEEP, NEAR, SWEEP, Stream, stream_of, with_ids
+from benchmarks.report import Row, clock, main
+from qsl_envs.engine.handles import HANDLE_REPORT, apply_message, run_handles, write_handle_report
+from qsl_envs.engine.machine import resume
+from qsl_envs.engine.messages import REPORT, TRADE
+from qsl_envs.engine.stream import FIRST_SEQ, NEXT, NUM_TRADES, run_stream, stream_arrays
+from qsl_envs.kernel.bits import cycles
+from qsl_envs.kernel.jit import kernel
+
+MUST = {"near": (70, 50), "deep": (45, 20), "sweep": (48, 33)}
+
+
+class ByHandle:
+    """Plays a stream by handle, from the same book every time."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.start = stream.memory.arena.copy()
+        self.reports = np.zeros(len(stream.messages), HANDLE_REPORT).view(np.recarray)
+
+    def rewind(self) -> None:
+        self.stream.memory.arena[:] = self.start
+
+    def play(self) -> None:
+        memory = self.stream.memory
+        run_handles(memory.arrays, memory.h, self.stream.messages, self.reports)
+
+    def digest(self) -> str:
+        """Of status and fills of every message: no speed-up may change it."""
+        reports = np.stack([self.reports[name] for name in ("status", "filled_qty", "leaves_qty", "notional")])
+        return f"{zlib.crc32(reports.astype(np.int64).tobytes()):08x}"
+
+
+class ById:
+    """Plays the same stream by 64-bit ids."""
+
+    def __init__(self, by_handle: ByHandle) -> None:
+        stream = by_handle.stream
+        self.memory = type(stream.memory)(stream.memory.config, False)
+        reports = np.zeros(len(stream.warm_up), HANDLE_REPORT).view(np.recarray)
+        run_handles(self.memory.arrays, self.memory.h, stream.warm_up, reports)
+        self.memory = type(stream.memory)(stream.memory.config, False)
+        ids = np.zeros(stream.memory.config.max_orders, np.int64)
+        warm_up = with_ids(stream.warm_up, reports.handle, ids)
+        by_handle.rewind()
+        by_handle.play()
+        self.messages = with_ids(stream.messages, by_handle.reports.handle, ids).view(np.recarray)
+        self.reports = np.zeros(len(self.messages), REPORT).view(np.recarray)
+        fills = int(by_handle.reports.num_fills.sum())
+        self.trades = np.zeros(fills + 10 * len(warm_up) + 4096, TRADE).view(np.recarray)
+        self._run(warm_up.view(np.recarray), np.zeros(len(warm_up), REPORT).view(np.recarray))
+        self.start = (self.memory.arena.copy(), *(part.copy() for part in self.memory.names))
+
+    def _run(self, messages: np.ndarray, reports: np.ndarray) -> None:
+        names = self.memory.names
+        names.state[NEXT] = names.state[NUM_TRADES] = names.state[FIRST_SEQ] = 0
+        arrays = stream_arrays(self.memory.arena, names, messages, reports, self.trades)
+        need = run_stream(arrays, self.memory.h, 0)
+        if need:
+            raise RuntimeError(f"the stream stopped at {names.state[NEXT]} (code {need})")
+
+    def rewind(self) -> None:
+        for part, start in zip((self.memory.arena, *self.memory.names), self.start, strict=True):
+            part[:] = start
+
+    def play(self) -> None:
+        self._run(self.messages, self.reports)
+
+    digest = ByHandle.digest
+
+
+def measure_speed(smoke: bool) -> list[Row]:
+    """Claim: tens of millions of messages a second on one core, each with its report."""
+    length, rounds = (2_000, 1) if smoke else (1_000_000, 7)
+    players = []
+    for kind in (NEAR, DEEP, SWEEP):
+        by_handle = ByHandle(stream_of(kind, length, 200 if smoke else None))
+        by_id = ById(by_handle)
+        by_id.play()
+        if by_id.digest() != by_handle.digest():
+            raise RuntimeError(f"{by_handle.stream.name}: ids and handles give different reports")
+        players.append((by_handle, by_id))
+    everyone = [player for pair in players for player in pair]
+    seconds = interleave([(player.rewind, player.play) for player in everyone], rounds)
+    rates = [length / statistics.median(taken) / 1e6 for taken in seconds]
+    rows = []
+    for k, (by_handle, _) in enumerate(players):
+        name = by_handle.stream.name
+        rows.append(
+            Row(
+                stream=name,
+                handles_M_per_s=rates[2 * k],
+                ids_M_per_s=rates[2 * k + 1],
+                must_handles=MUST[name][0],
+                must_ids=MUST[name][1],
+                digest=by_handle.digest(),
+            )
+        )
+    return rows
+
+
+def interleave(tasks: list[tuple[Callable, Callable]], rounds: int) -> list[list[float]]:
+    """Seconds of each task, round by round, all tasks in every round; the first half of a pair is not timed."""
+    seconds: list[list[float]] = [[] for _ in tasks]
+    for _ in range(rounds):
+        for taken, (prepare, work) in zip(seconds, tasks, strict=True):
+            prepare()
+            with clock() as t:
+                work()
+            taken.append(t.seconds)
+    return seconds
+
+
+@kernel
+def time_messages(m, h, messages, reports, taken):
+    """Play a stream and write the cycles that each message took, its report included."""
+    book = m.books[h]
+    for n in range(len(messages)):
+        start = cycles()
+        apply_message(m, h, messages, n)
+        while book.suspended != 0:
+            resume(m, h, 0)
+        write_handle_report(m, h, reports, n)
+        taken[n] = cycles() - start
+
+
+@kernel
+def time_nothing(taken):
+    """The clock's own cost."""
+    for n in range(len(taken)):
+        start = cycles()
+        taken[n] = cycles() - start
+
+
+@kernel
+def count_cycles(rounds):
+    """Spend some time and return the cycles it took."""
+    start = cycles()
+    word = np.int64(1)
+    for n in range(rounds):
+        word = (word * 25214903917 + n) & 0xFFFF_FFFF_FFFF
+    return cycles() - start + (word & 0)
+
+
+def cycles_per_ns() -> float:
+    """Speed of the cycle counter."""
+    count_cycles(10)
+    start = time.perf_counter_ns()
+    counted = count_cycles(50_000_000)
+    return counted / (time.perf_counter_ns() - start)
+
+
+def measure_latency(smoke: bool) -> list[Row]:
+    """Claim: one message takes tens of nanoseconds. Each is timed alone by the cycle counter; its own cost is taken off."""
+    length, rounds = (2_000, 1) if smoke else (1_000_000, 3)
+    rows = []
+    rate = cycles_per_ns()
+    empty = np.zeros(10_000, np.int64)
+    time_nothing(empty)
+    own = float(np.median(empty))
+    for kind in (NEAR, DEEP, SWEEP):
+        player = ByHandle(stream_of(kind, length, 200 if smoke else None))
+        memory = player.stream.memory
+        taken = np.zeros(length, np.int64)
+        quantiles = []
+        for _ in range(rounds + 1):
+            player.rewind()
+            time_messages(memory.arrays, memory.h, player.stream.messages, player.reports, taken)
+            ns = np.maximum(taken - own, 0) / rate
+            quantiles.append([*np.quantile(ns, (0.5, 0.99, 0.999)), ns.max()])
+        p50, p99, p999, worst = np.median(quantiles[1:] or quantiles, axis=0)
+        rows.append(
+            Row(
+                stream=player.stream.name,
+                p50_ns=float(p50),
+                p99_ns=float(p99),
+                p999_ns=float(p999),
+                worst_ns=float(worst),
+                clock_ns=own / rate,
+            )
+        )
+    return rows
+
+
+TABLES = {"engine": measure_speed, "engine_latency": measure_latency}
+
+if __name__ == "__main__":
+    main(TABLES)
