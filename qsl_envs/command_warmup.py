@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def parts() -> list[tuple[str, Callable[[], None]]]:
     """(name, a function that uses it once) of everything that compiles."""
     envs = [(entry.env_id, lambda env_id=entry.env_id: _use_env(env_id)) for entry in ENVIRONMENTS]
-    return [("engine", _use_engine), *envs]
+    return [("engine", _use_engine), ("replay", _use_replay), *envs]
 
 
 def _use_engine() -> None:
@@ -66,8 +67,18 @@ def _use_engine() -> None:
     book.submit(BUY, price=100, qty=2)
     book.submit(SELL, price=100, qty=1)
     book.cancel(book.submit(SELL, price=101, qty=1).order_id)
+    book.top()
+    book.queue(BUY, 100)
     book.depth(1)
     book.restore(book.snapshot())
+
+
+def _use_replay() -> None:
+    from qsl_envs.replay.check import check_file
+    from qsl_envs.replay.samples import write_sample
+
+    with tempfile.TemporaryDirectory() as folder:
+        check_file(write_sample(folder)[0])
 
 
 def _use_env(env_id: str) -> None:
