@@ -1,10 +1,10 @@
 """Background flow at a venue: candidates and cancel clocks act on the book as they find it."""
 
-from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.constants import BUY, HOLD_BIT, LIVE_BIT, MARKET_IOC, NIL, NO_ASK, NO_BID, PRICE_MAX, SELL
+from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.pool import release_slot
-from qsl_envs.engine.views import best_shown
 from qsl_envs.engine.state import SIDES
+from qsl_envs.engine.views import best_shown
 from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, qty_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import consequences

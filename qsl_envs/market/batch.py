@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from qsl_envs.errors import require
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.loop import advance
-from qsl_envs.market.world import reset_row
+from qsl_envs.market.world import reset_day_row, reset_row
 
 
 @kernel
@@ -27,6 +27,16 @@ def reset_rows(m, first, last, stride, row_longs, first_template, num_templates,
     for i in range(first, last):
         if mask[i]:
             reset_row(m, row_longs, stride, first_template, num_templates, i, keys[i])
+
+
+@kernel
+def reset_day_rows(
+    m, first, last, stride, row_longs, first_template, num_templates, mask, keys, first_ns, last_ns, starts
+):
+    """`reset_day_row` for the rows of first .. last - 1 whose mask is set; starts int64 (rows,) on the day's clock, NIL: drawn."""
+    for i in range(first, last):
+        if mask[i]:
+            reset_day_row(m, row_longs, stride, first_template, num_templates, i, keys[i], first_ns, last_ns, starts[i])
 
 
 class Threads:

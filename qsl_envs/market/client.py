@@ -5,7 +5,22 @@ from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.draw import draw_bits, high_half
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import order_key, push
-from qsl_envs.market.constants import C_AT_VENUE, C_WAKE, E_MESSAGES, K_FREE, K_SENT, M_CANCEL, M_CANCEL_ALL, M_NEW, M_REDUCE, M_REPLACE, M_STATUS, P_CANCEL, P_REDUCE, P_REPLACE  # fmt: skip
+from qsl_envs.market.constants import (  # fmt: skip
+    C_AT_VENUE,
+    C_WAKE,
+    E_MESSAGES,
+    K_FREE,
+    K_SENT,
+    M_CANCEL,
+    M_CANCEL_ALL,
+    M_NEW,
+    M_REDUCE,
+    M_REPLACE,
+    M_STATUS,
+    P_CANCEL,
+    P_REDUCE,
+    P_REPLACE,
+)
 from qsl_envs.network.links import LOST, transit_ns
 
 KILLED = int(Reason.KILLED)

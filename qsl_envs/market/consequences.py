@@ -5,9 +5,19 @@ from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of
 from qsl_envs.market.gate import gate_of, shrink_order
-from qsl_envs.market.ledger import account_of, accrue_short, book_trade, entity_of_flow, entity_of_lender, entity_of_venue, pay_fee, trade_fee  # fmt: skip
+from qsl_envs.market.ledger import (  # fmt: skip
+    account_of,
+    accrue_short,
+    book_trade,
+    entity_of_flow,
+    entity_of_lender,
+    entity_of_venue,
+    pay_fee,
+    trade_fee,
+)
 from qsl_envs.market.reports import mark_dirty
 from qsl_envs.market.tape import publish
+from qsl_envs.replay.playback import EV_PRINT
 
 
 @kernel
@@ -82,44 +92,52 @@ def consequences(m, r, book, side, owner, tag, now_ns):
     Args:
         side, owner, tag: of the order that the message brought (owner NIL: background flow or nobody).
     """
-    run = m.runs[r]
-    h = run.books + book
-    b = m.book.books[h]
-    flow = m.flows[run.flows + book]
-    taker_side, taker_owner, taker_tag = side, owner, tag
+    h = m.runs[r].books + book
     while True:
-        for n in range(b.num_events):
-            e = m.book.events[b.events_base + n]
-            kind = int(e.kind)
-            if kind == EV_LEVEL:
-                continue
-            if kind == EV_FILL:
-                price, qty = int(e.price), int(e.qty)
-                sign = 1 if taker_side == BUY else -1
-                settle_side(m, r, book, taker_owner, taker_tag, False, sign, price, qty)
-                settle_side(m, r, book, int(e.owner), int(e.tag), True, -sign, price, qty)
-                flow.trades += 1
-                flow.traded_qty += qty
-                flow.volume += qty
-                if e.owner >= 0:
-                    shrink_client(m, r, book, int(e.tag), qty, e.leaves_qty == 0)
-                    mark_dirty(m, r, client_of(m, r, int(e.tag)), 0, 0)
-                if e.taker_slot >= 0 and taker_owner >= 0:
-                    shrink_client(m, r, book, taker_tag, qty, False)
-            elif kind == EV_TRIGGERED:
-                taker_owner, taker_tag = int(e.owner), int(e.tag)
-                taker_side = int(m.book.orders[b.orders_base + e.slot].bits) & 1
-            elif kind == EV_STOP_DONE:
-                if e.owner >= 0:
-                    end_stop(m, r, book, int(e.tag), int(e.leaves_qty), int(e.taker_slot))
-                taker_side, taker_owner, taker_tag = side, owner, tag
-            elif e.owner >= 0 and kind != EV_REPRICED:
-                shrink_client(m, r, book, int(e.tag), int(e.qty), e.leaves_qty == 0)
-                mark_dirty(m, r, client_of(m, r, int(e.tag)), 1, int(e.taker_slot))
-        publish(m, r, book, now_ns, side)
-        if b.suspended == 0 or run.error != 0:
+        handle_events(m, r, book, side, owner, tag, now_ns)
+        if m.book.books[h].suspended == 0 or m.runs[r].error != 0:
             return
         resume(m.book, h, now_ns)
+
+
+@kernel
+def handle_events(m, r, book, side, owner, tag, now_ns):
+    """Carry out the events that the engine has handed over, and publish them."""
+    run = m.runs[r]
+    b = m.book.books[run.books + book]
+    flow = m.flows[run.flows + book]
+    taker_side, taker_owner, taker_tag = side, owner, tag
+    for n in range(b.num_events):
+        e = m.book.events[b.events_base + n]
+        kind = int(e.kind)
+        if kind == EV_LEVEL:
+            continue
+        if kind == EV_FILL:
+            price, qty = int(e.price), int(e.qty)
+            sign = 1 if taker_side == BUY else -1
+            settle_side(m, r, book, taker_owner, taker_tag, False, sign, price, qty)
+            settle_side(m, r, book, int(e.owner), int(e.tag), True, -sign, price, qty)
+            flow.trades += 1
+            flow.traded_qty += qty
+            flow.volume += qty
+            if e.owner >= 0:
+                shrink_client(m, r, book, int(e.tag), qty, e.leaves_qty == 0)
+                mark_dirty(m, r, client_of(m, r, int(e.tag)), 0, 0)
+            if e.taker_slot >= 0 and taker_owner >= 0:
+                shrink_client(m, r, book, taker_tag, qty, False)
+        elif kind == EV_PRINT:
+            flow.volume += int(e.qty)
+        elif kind == EV_TRIGGERED:
+            taker_owner, taker_tag = int(e.owner), int(e.tag)
+            taker_side = int(m.book.orders[b.orders_base + e.slot].bits) & 1
+        elif kind == EV_STOP_DONE:
+            if e.owner >= 0:
+                end_stop(m, r, book, int(e.tag), int(e.leaves_qty), int(e.taker_slot))
+            taker_side, taker_owner, taker_tag = side, owner, tag
+        elif e.owner >= 0 and kind != EV_REPRICED:
+            shrink_client(m, r, book, int(e.tag), int(e.qty), e.leaves_qty == 0)
+            mark_dirty(m, r, client_of(m, r, int(e.tag)), 1, int(e.taker_slot))
+    publish(m, r, book, now_ns, side)
 
 
 @kernel

@@ -1,8 +1,8 @@
 """Pre-trade risk at a venue's door: only what that venue knows, open orders at their worst case."""
 
 from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID
-from qsl_envs.engine.views import best_shown
 from qsl_envs.engine.reasons import Reason
+from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
 
 NONE = int(Reason.NONE)

@@ -29,6 +29,7 @@ from qsl_envs.market.state import (
 )
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.state import allocate_links
+from qsl_envs.replay.playback import PLAY
 
 SECTION_RECORDS = {
     "accounts": ACCOUNT, "gates": GATE, "traders": TRADER, "conns": CONN, "clients": CLIENT, "msgs": MSG, "cal": CAL,
@@ -80,6 +81,7 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("wheel", np.int32, size.wheel)
     layout.add("pubs", PUB, size.tape * books)
     add_book_sections(layout, "book", config.engine(config.venues[0]), books)
+    layout.add("plays", PLAY, 1)
     layout.add("births", np.int64, size.max_orders * books)
     for v, venue in enumerate(config.venues):
         layout.add(f"line{v}", np.int64, LINE_LONGS * venue.gateway_slots if venue.service_ns > 0 else LINE_LONGS)
@@ -121,7 +123,8 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     run.order_timeout_ns = config.order_timeout_ns
     run.impact_window_ns = config.impact_window_ns if any(v.impact_ticks > 0 for v in config.venues) else 0
     run.dirty_head = run.dirty_tail = -1
-    run.flow_next_ns = run.wheel_next_ns = NEVER
+    run.plays = layout.base("plays", replica)
+    run.flow_next_ns = run.wheel_next_ns = run.day_next_ns = NEVER
     run.wheel_code = run.flow_book = -1
     run.wheel_mask = size.wheel - 1
     m.book.ints[run.wheel : run.wheel + size.wheel] = -1
@@ -239,6 +242,7 @@ RUN_LONGS = RUN.itemsize // 8
 BOOK_BYTES, ORDER_BYTES, LEVEL_BYTES, EXT_BYTES, EVENT_BYTES = (d.itemsize for d in (BOOK, ORDER, LEVEL, EXT, EVENT))
 ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCOUNT, GATE, TRADER, CONN))
 CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
+PLAY_BYTES = PLAY.itemsize
 VIEW_BYTES, VENUE_BYTES, FLOW_BYTES, PUB_BYTES = (d.itemsize for d in (VIEW, VENUE, FLOW_RECORD, PUB))
 
 
@@ -260,6 +264,7 @@ def rebind(m, r, delta):
     run.books += delta // BOOK_BYTES
     run.wheel += delta // 4
     run.wheel_words += delta // 8
+    run.plays += delta // PLAY_BYTES
     for v in range(run.num_venues):
         m.venues[run.venues + v].line_base += delta // 8
     for b in range(run.num_books):

@@ -4,7 +4,21 @@ from qsl_envs.engine.constants import NIL
 from qsl_envs.flow.poisson import BLOCK, advance_candidate
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import first_time, pop
-from qsl_envs.market.constants import C_AT_NODE, C_AT_VENUE, C_SERVICE_END, C_WAKE, CODE_SHIFT, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER, STOP_CLOSE, STOP_ERROR, STOP_TIME  # fmt: skip
+from qsl_envs.market.constants import (  # fmt: skip
+    C_AT_NODE,
+    C_AT_VENUE,
+    C_SERVICE_END,
+    C_WAKE,
+    CODE_SHIFT,
+    L_CANCEL_TICK,
+    L_CANDIDATE,
+    L_MESSAGE,
+    NEVER,
+    STOP_CLOSE,
+    STOP_ERROR,
+    STOP_TIME,
+)
+from qsl_envs.market.day import act_day
 from qsl_envs.market.node import hear_reports, time_out
 from qsl_envs.market.service import arrive, end_service
 from qsl_envs.market.wheel import take
@@ -21,7 +35,7 @@ def advance(m, r, until_ns):
     end = min(until_ns, run.close_ns)
     while True:
         t_cal = first_time(m, r)
-        t = min(t_cal, min(run.wheel_next_ns, run.flow_next_ns))
+        t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, run.flow_next_ns))
         if t > end:
             break
         run.now_ns = t
@@ -36,6 +50,8 @@ def advance(m, r, until_ns):
                 end_service(m, r, arg, t)
             elif what == C_WAKE:
                 time_out(m, r, arg, t)
+        elif run.day_next_ns == t:
+            act_day(m, r, t)
         elif run.wheel_next_ns == t:
             code = take(m, r)
             arrive(m, r, (code >> CODE_SHIFT) // run.num_symbols, L_CANCEL_TICK, code, 0, 0, 0, t)

@@ -7,22 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from qsl_envs.engine.constants import BUY, GTC, IOC, LIMIT, MARKET, NIL, NO_ASK, NO_BID, SELL
+from qsl_envs.engine.constants import BUY, GTC, LIMIT, MARKET, NIL, NO_ASK, NO_BID, SELL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.errors import CapacityError, ConfigError, OrderError, require
 from qsl_envs.kernel.draw import episode_key, seed_key, template_key
 from qsl_envs.market import layout as lay
-from qsl_envs.market.batch import Threads, advance_rows, reset_rows
+from qsl_envs.market.batch import Threads, advance_rows, reset_day_rows, reset_rows
 from qsl_envs.market.client import kill, send_change, send_new
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.constants import (
-    E_CALENDAR, E_MESSAGES, E_TAPE, M_CANCEL, M_REDUCE, M_REPLACE, STOP_CLOSE, STOP_ERROR, STOP_FILL, STOP_TIME,
+    E_CALENDAR,
+    E_MESSAGES,
+    E_TAPE,
+    M_CANCEL,
+    M_REDUCE,
+    M_REPLACE,
+    STOP_CLOSE,
+    STOP_ERROR,
+    STOP_FILL,
+    STOP_TIME,
 )  # fmt: skip
+from qsl_envs.market.day import skip_day
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.ledger import equity
 from qsl_envs.market.marks import mark
 from qsl_envs.market.world import make_template
+from qsl_envs.replay.events import EVENT_ROW, EventTable
+from qsl_envs.replay.playback import reserve_slots
 
 ERRORS = {
     E_CALENDAR: ("calendar", "max_calendar"),
@@ -32,7 +44,7 @@ ERRORS = {
 STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ERROR: "error"}
 SNAPSHOT_VERSION = 1
 SNAPSHOT_HEAD = struct.Struct("<8sI32sqqq")
-NO_DAY = np.zeros(1, np.int64)
+NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
 
 
 class Market:
@@ -48,10 +60,13 @@ class Market:
         seed: replica i has seed `seed + i`.
         split: family of worlds; no seed of one split reaches another.
         num_threads: plain Python threads that share the replicas; results do not depend on it.
+        day: a recorded day that is the flow of the first book (`config.flow` must be None). Episodes start at times
+            drawn evenly from `day_start_ns` to `day_end_ns` (the day's clock, default: all of it) less a session.
     """
 
     def __init__(self, config: MarketConfig | None = None, num_replicas: int = 1, *, seed: int = 0,
-                 split: str = "train", num_threads: int = 1):  # fmt: skip
+                 split: str = "train", num_threads: int = 1, day: EventTable | None = None,
+                 day_start_ns: int | None = None, day_end_ns: int | None = None):  # fmt: skip
         config = MarketConfig() if config is None else config
         require(isinstance(config, MarketConfig), "Market", "config", "a MarketConfig", config)
         require(1 <= num_replicas <= 10**6, "Market", "num_replicas", "in [1, 1_000_000]", num_replicas)
@@ -61,7 +76,11 @@ class Market:
         self.arena = self.layout.allocate(num_replicas + config.templates)
         self.scratch_longs = lay.scratch_longs(config)
         self._scratch = np.zeros(num_threads * self.scratch_longs, np.int64)
-        self.arrays = lay.market_arrays(self.arena, config, self._scratch, NO_DAY)
+        self.day = day
+        rows = NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
+        self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows)
+        self.starts = np.full(num_replicas, NIL, np.int64)
+        self.day_first_ns, self.day_last_ns = self._day_window(day_start_ns, day_end_ns)
         self.stride = self.layout.stride("run")
         self.row_longs = self.layout.row_bytes // 8
         self._stops = np.zeros(num_replicas, np.int64)
@@ -72,7 +91,37 @@ class Market:
         self.reseed(seed)
         self._make_templates()
 
+    def _day_window(self, start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+        """First and last time of the day at which an episode may start."""
+        if self.day is None:
+            return 0, 0
+        config, rows = self.config, self.day.rows
+        require(config.flow is None, config, "flow", "None beside a recorded day", config.flow)
+        need, have = self.day.num_slots + config.size.max_clients, config.size.max_orders
+        require(have >= need, config.size, "max_orders", f">= {need} for this day and its agents", have)
+        first = int(rows["ts_ns"][0]) if start_ns is None else start_ns
+        end = int(rows["ts_ns"][-1]) if end_ns is None else end_ns
+        allowed = f"at most the day's window of {end - first} ns"
+        require(config.session_ns <= end - first, config, "session_ns", allowed, config.session_ns)
+        return first, end - config.session_ns
+
+    def _make_day_templates(self) -> None:
+        """The book of the day at evenly spaced times: an episode plays on from the last one before its start."""
+        first, span, m = self.day_first_ns, self.day_last_ns - self.day_first_ns, self.arrays
+        for k in range(self.config.templates):
+            row = self.num_replicas + k
+            if k == 0:
+                lay.init_row(m, self.layout, self.config, row)
+                run = m.runs[row * self.stride]
+                reserve_slots(m.book, int(run.books), m.plays, int(run.plays), self.day.num_slots, len(self.day))
+            else:
+                lay.copy_row(m, self.row_longs, row - 1, row)
+            skip_day(m, row * self.stride, first + span * k // self.config.templates)
+
     def _make_templates(self) -> None:
+        if self.day is not None:
+            self._make_day_templates()
+            return
         config = self.config
         burn_in = config.burn_in_ns
         if burn_in is None:
@@ -102,15 +151,29 @@ class Market:
             self.base_keys[i] = seed_key(self.split, int(self.seeds[i]))
         self.episodes[mask] = -1
 
-    def reset(self, mask: np.ndarray | None = None) -> None:
-        """Start the next episode in every replica, or in those whose `mask` (bool, (num_replicas,)) is set."""
+    def reset(self, mask: np.ndarray | None = None, start_ns: np.ndarray | None = None) -> None:
+        """Start the next episode in every replica, or in those whose `mask` (bool, (num_replicas,)) is set.
+
+        On a recorded day `start_ns` (int64 (num_replicas,), the day's clock, NIL: drawn) says where.
+        """
         mask = np.ones(self.num_replicas, np.bool_) if mask is None else np.asarray(mask, np.bool_)
         require(mask.shape == (self.num_replicas,), "Market", "mask", f"of shape ({self.num_replicas},)", mask.shape)
         self.episodes[mask] += 1
         for i in np.flatnonzero(mask):
             self._keys[i] = episode_key(self.base_keys[i], self.episodes[i])
 
+        self.starts[:] = NIL if start_ns is None else start_ns
+        if self.day is not None and start_ns is not None:
+            late = (self.starts > self.day_last_ns) | ((self.starts < self.day_first_ns) & (self.starts != NIL))
+            allowed = f"in [{self.day_first_ns}, {self.day_last_ns}] of the day's clock"
+            require(not (late & mask).any(), "Market", "start_ns", allowed, self.starts[late & mask][:3].tolist())
+
         def work(first, last, thread):
+            if self.day is not None:
+                reset_day_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas,
+                               self.config.templates, mask, self._keys, self.day_first_ns, self.day_last_ns,
+                               self.starts)  # fmt: skip
+                return
             reset_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas, self.config.templates,
                        mask, self._keys)  # fmt: skip
 

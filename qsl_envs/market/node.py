@@ -5,7 +5,20 @@ from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import hasten
 from qsl_envs.market.client import client_of, conn_of, free_client, free_message, kill, known_inventory, send_change
-from qsl_envs.market.constants import C_AT_NODE, K_LIVE, K_SENT, M_CANCEL_REJECT, M_REJECT, M_REPLACED, M_STATUS, M_STATUS_ANSWER, P_CANCEL, P_REDUCE, P_REPLACE, STOP_FILL  # fmt: skip
+from qsl_envs.market.constants import (  # fmt: skip
+    C_AT_NODE,
+    K_LIVE,
+    K_SENT,
+    M_CANCEL_REJECT,
+    M_REJECT,
+    M_REPLACED,
+    M_STATUS,
+    M_STATUS_ANSWER,
+    P_CANCEL,
+    P_REDUCE,
+    P_REPLACE,
+    STOP_FILL,
+)
 from qsl_envs.market.feed import hear, known_levels, undo
 
 LOST_REASON = int(Reason.LOST)

@@ -1,6 +1,5 @@
 """A venue's service line: one message at a time, a finite gateway queue, storms raise latency."""
 
-from qsl_envs.engine.constants import NIL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, next_tick

@@ -10,6 +10,8 @@ from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.flow.poisson import FLOW_RECORD
 from qsl_envs.kernel.views import Outside, Views
 from qsl_envs.network.state import LINK
+from qsl_envs.replay.events import EVENT_ROW
+from qsl_envs.replay.playback import PLAY
 
 
 def whole(size: int, names: str, *rest: tuple) -> np.dtype:
@@ -33,7 +35,7 @@ RUN = whole(
     # the next candidate of any flow
     "flow_next_ns flow_book "
     # the recorded day, when there is one
-    "day_next day_end day_next_ns day_shift_ns "
+    "plays day_next_ns day_shift_ns "
     # rules
     "fee_unit snapshot_ns heartbeat_ns order_timeout_ns wake_on_fill "
     # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
@@ -207,8 +209,9 @@ class MarketArrays(Views):
     views: VIEW
     venues: VENUE
     flows: FLOW_RECORD
+    plays: PLAY
     longs: np.dtype(np.int64)
     scratch: Outside(np.int64)
     links: Outside(LINK)
     link_longs: Outside(np.int64)
-    day: Outside(np.int64)
+    day: Outside(EVENT_ROW)

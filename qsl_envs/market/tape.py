@@ -5,6 +5,7 @@ from qsl_envs.engine.views import shown_qty
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import E_TAPE, PUB_LAST_BIT, PUB_LEVEL, PUB_TRADE
 from qsl_envs.market.feed import hear
+from qsl_envs.replay.playback import EV_PRINT
 
 
 @kernel
@@ -27,7 +28,7 @@ def publish(m, r, book, ts_ns, aggressor):
             if now == was:
                 continue
             code = PUB_LEVEL | (side << 1)
-        elif e.kind == EV_FILL:
+        elif e.kind == EV_FILL or e.kind == EV_PRINT:
             price, was, now = int(e.price), int(e.qty), int(e.qty)
             code = PUB_TRADE | (aggressor << 1)
         else:

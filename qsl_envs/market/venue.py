@@ -2,13 +2,26 @@
 
 from qsl_envs.engine.arrive import replace_order, submit_order
 from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT
-from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.plain import cancel_order, reduce_order
+from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of, free_message
 from qsl_envs.market.consequences import consequences, roll_volume, shrink_client
-from qsl_envs.market.constants import M_ACK, M_CANCEL, M_CANCEL_ALL, M_CANCEL_REJECT, M_CANCELED, M_FILL, M_NEW, M_REDUCE, M_REJECT, M_REPLACE, M_REPLACED, M_STATUS, M_STATUS_ANSWER  # fmt: skip
+from qsl_envs.market.constants import (  # fmt: skip
+    M_ACK,
+    M_CANCEL,
+    M_CANCEL_ALL,
+    M_CANCEL_REJECT,
+    M_CANCELED,
+    M_FILL,
+    M_NEW,
+    M_REJECT,
+    M_REPLACE,
+    M_REPLACED,
+    M_STATUS,
+    M_STATUS_ANSWER,
+)
 from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, worst_price
 from qsl_envs.market.reports import report, report_dirty
 

@@ -16,9 +16,11 @@ from qsl_envs.kernel.draw import (
     draw_bits,
     exp_from_bits,
     stream_key,
+    unit_from_bits,
 )
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import CODE_SHIFT, NEVER
+from qsl_envs.market.day import skip_day
 from qsl_envs.market.layout import copy_row
 from qsl_envs.market.loop import advance, find_flow
 from qsl_envs.market.marks import mark
@@ -149,6 +151,26 @@ def reset_row(m, row_longs, run_stride, first_template, num_templates, target, w
     k = draw_below(stream_key(world_key, TEMPLATE, 0), 0, num_templates)
     copy_row(m, row_longs, first_template + k, target)
     r = target * run_stride
+    set_world(m, r, world_key)
+    set_marks(m, r)
+
+
+@kernel
+def reset_day_row(
+    m, row_longs, run_stride, first_template, num_templates, target, world_key, first_ns, last_ns, start_ns
+):
+    """Start an episode on the recorded day in row `target`, at `start_ns` of the day's clock or, when that is NIL, at a
+    time drawn evenly from first_ns .. last_ns: the latest template before it, and the events from there on, unheard."""
+    at = start_ns
+    if at == NIL:
+        key = stream_key(world_key, TEMPLATE, 0)
+        at = first_ns + int((last_ns - first_ns + 1) * unit_from_bits(draw_bits(key, 0)))
+    k = 0
+    while k + 1 < num_templates and m.runs[(first_template + k + 1) * run_stride].day_shift_ns <= at:
+        k += 1
+    copy_row(m, row_longs, first_template + k, target)
+    r = target * run_stride
+    skip_day(m, r, at)
     set_world(m, r, world_key)
     set_marks(m, r)
 

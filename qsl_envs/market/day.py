@@ -1,0 +1,63 @@
+"""A recorded day as the flow of a replica's first book: historical events act at their stamps."""
+
+from qsl_envs.engine.constants import NIL
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.consequences import handle_events, roll_volume
+from qsl_envs.market.constants import NEVER
+from qsl_envs.market.reports import report_dirty
+from qsl_envs.replay.events import Kind
+from qsl_envs.replay.playback import play_event
+
+K_ADD, K_SYNTH_ADD = int(Kind.ADD), int(Kind.SYNTH_ADD)
+K_HALT, K_TRADE_RESUME = int(Kind.HALT), int(Kind.TRADE_RESUME)
+DAY_BOOK = 0
+
+
+@kernel
+def find_day(m, r):
+    """Cache when the next historical event acts, in the replica's own time."""
+    run = m.runs[r]
+    play = m.plays[run.plays]
+    run.day_next_ns = m.day[play.next].ts_ns - run.day_shift_ns if play.next < play.num_events else NEVER
+
+
+@kernel
+def act_day(m, r, now_ns):
+    """The next historical event, or the whole aggressor that it begins, acts on the book with agents' orders in it."""
+    run = m.runs[r]
+    play = m.plays[run.plays]
+    row = m.day[play.next]
+    kind = int(row.kind)
+    if K_HALT <= kind <= K_TRADE_RESUME:
+        m.venues[run.venues].halted = 0 if kind == K_TRADE_RESUME else 1
+    # an event names the resting order's side; only a new order that meets agents' orders is itself the aggressor
+    aggressor = int(row.side) if kind == K_ADD or kind == K_SYNTH_ADD else int(row.side) ^ 1
+    if run.impact_window_ns > 0:
+        roll_volume(m, r, DAY_BOOK, now_ns)
+    run.served += 1
+    run.served_flow += 1
+    while True:
+        done = play_event(m.book, run.books + DAY_BOOK, m.day, m.plays, run.plays)
+        handle_events(m, r, DAY_BOOK, aggressor, NIL, NIL, now_ns)
+        if done or run.error != 0:
+            break
+    if run.dirty_head >= 0:
+        report_dirty(m, r, DAY_BOOK, now_ns)
+    find_day(m, r)
+
+
+@kernel
+def skip_day(m, r, ts_ns):
+    """Let all events before `ts_ns` (the day's clock) act without agents and unheard; the replica's time 0 is then."""
+    run = m.runs[r]
+    play = m.plays[run.plays]
+    h = run.books + DAY_BOOK
+    while play.next < play.num_events and m.day[play.next].ts_ns < ts_ns:
+        kind = int(m.day[play.next].kind)
+        if K_HALT <= kind <= K_TRADE_RESUME:
+            m.venues[run.venues].halted = 0 if kind == K_TRADE_RESUME else 1
+        while not play_event(m.book, h, m.day, m.plays, run.plays):
+            pass
+    m.book.books[h].num_events = 0
+    run.day_shift_ns = ts_ns
+    find_day(m, r)
