@@ -12,7 +12,7 @@ import numpy as np
 
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import ADD, CANCEL, GTC, IOC, LIMIT, MARKET, MARKET_IOC, NIL, PRICE_MAX, REDUCE
-from qsl_envs.engine.handles import HANDLE_MESSAGE, apply_message
+from qsl_envs.engine.handles import HANDLE_MESSAGE, HANDLE_REPORT, apply_message, handle_arrays
 from qsl_envs.engine.machine import resume
 from qsl_envs.engine.memory import BookMemory
 from qsl_envs.engine.messages import HAS_PRICE, MESSAGE
@@ -29,6 +29,8 @@ TICKS = (20, 1_000, 20)
 
 MID = 50_000
 ID_KEY = 77
+FILL, SETTLE, PLAY = 1, 2, 3
+"""Keys of the draws: orders until the book is full, messages until it is like any other moment, the stream."""
 
 
 class Stream(NamedTuple):
@@ -41,18 +43,19 @@ class Stream(NamedTuple):
 
 
 @kernel
-def make_stream(m, h, kind, live, ticks, key, messages, handles, filling):
-    """Draw `len(messages)` messages, giving each to the book; with `filling` 1 only adds. Return the number of handles.
+def make_stream(x, h, count, kind, live, ticks, key, handles, filling):
+    """Draw the first `count` messages, giving each to the book; with `filling` 1 only adds.
 
     `handles` is where the handles of orders that were added stand; `handles[-1]` counts them.
     """
-    count = handles[-1]
+    m = x.book
+    known = handles[-1]
     left = 0
     sweep_side = 0
-    for n in range(len(messages)):
+    for n in range(count):
         word = draw_bits(key, 2 * n)
         more = draw_bits(key, 2 * n + 1)
-        message = messages[n]
+        message = x.messages[n]
         what = below_from_half(high_half(word), 1000)
         side = np.int64(low_half(word) & 1)
         qty = 1 + below_from_half(low_half(more), 10)
@@ -79,7 +82,7 @@ def make_stream(m, h, kind, live, ticks, key, messages, handles, filling):
                 touch = MID + 1 - side
                 price = touch - 1 - away if side == 0 else touch + 1 + away
         elif filling == 0:
-            adds = 450 + (live - count) * 2000 // live
+            adds = 450 + (live - known) * 2000 // live
             if what < 50:
                 ioc = 1
                 price = best
@@ -91,13 +94,13 @@ def make_stream(m, h, kind, live, ticks, key, messages, handles, filling):
         message.order_id = draw_bits(ID_KEY, (key << 40) + n)
         if action != ADD:
             slot = NIL
-            while slot == NIL and count > 0:
-                k = below_from_half(high_half(more), count)
+            while slot == NIL and known > 0:
+                k = below_from_half(high_half(more), known)
                 message.handle = handles[k]
                 slot = slot_of(m, h, handles[k])
                 if slot == NIL or action == CANCEL:
-                    count -= 1
-                    handles[k] = handles[count]
+                    known -= 1
+                    handles[k] = handles[known]
                 more = draw_bits(key ^ more, n)
             if slot == NIL:
                 action = ADD
@@ -107,14 +110,13 @@ def make_stream(m, h, kind, live, ticks, key, messages, handles, filling):
         message.owner = NIL
         message.price = price
         message.qty = qty if action != REDUCE else 1
-        apply_message(m, h, messages, n)
+        apply_message(x, h, n)
         while m.books[h].suspended != 0:
             resume(m, h, 0)
         if action == ADD and m.books[h].slot != NIL:
-            handles[count] = handle_of(m, h, np.int64(m.books[h].slot))
-            count += 1
-    handles[-1] = count
-    return count
+            handles[known] = handle_of(m, h, np.int64(m.books[h].slot))
+            known += 1
+    handles[-1] = known
 
 
 def stream_of(kind: int, length: int, live: int | None = None) -> Stream:
@@ -122,17 +124,16 @@ def stream_of(kind: int, length: int, live: int | None = None) -> Stream:
     live = LIVE[kind] if live is None else live
     config = EngineConfig(max_orders=max(live * 4 // 3, 2048), window_ticks=4096, max_events=512)
     memory = BookMemory(config, False)
-    m, h = memory.arrays, memory.h
     handles = np.zeros(length + 4 * live + 1, np.int64)
-    filled = np.zeros(live, HANDLE_MESSAGE).view(np.recarray)
-    make_stream(m, h, kind, live, TICKS[kind], 1, filled, handles, 1)
-    settle = np.zeros(2 * live, HANDLE_MESSAGE).view(np.recarray)
-    make_stream(m, h, kind, live, TICKS[kind], 2, settle, handles, 0)
-    start = memory.arena.copy()
-    messages = np.zeros(length, HANDLE_MESSAGE).view(np.recarray)
-    make_stream(m, h, kind, live, TICKS[kind], 3, messages, handles, 0)
+    parts = []
+    for key, count in ((FILL, live), (SETTLE, 2 * live), (PLAY, length)):
+        start = memory.arena.copy()
+        messages = np.zeros(count, HANDLE_MESSAGE)
+        arrays = handle_arrays(memory.arena, messages, np.zeros(count, HANDLE_REPORT))
+        make_stream(arrays, memory.h, count, kind, live, TICKS[kind], key, handles, int(key == FILL))
+        parts.append(messages)
     memory.arena[:] = start
-    return Stream(NAMES[kind], memory, np.concatenate([filled, settle]).view(np.recarray), messages)
+    return Stream(NAMES[kind], memory, np.concatenate(parts[:2]), parts[2])
 
 
 @kernel
@@ -157,7 +158,7 @@ def with_ids(messages: np.ndarray, handles: np.ndarray, ids: np.ndarray) -> np.n
     """
     named = np.zeros(len(messages), MESSAGE)
     names = np.zeros(len(messages), np.int64)
-    name_orders(messages, handles, ids, names)
+    name_orders(messages.view(np.recarray), handles, ids, names)
     named["action"] = messages["action"]
     named["side"] = messages["side"]
     named["order_type"] = np.where(messages["ioc"] == MARKET_IOC, MARKET, LIMIT)

@@ -303,8 +303,8 @@ def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offse
 
     Args:
         price, display_qty, stop_price: NIL keeps the old value; `offset` counts when `has_offset` is 1.
-        qty: the new open quantity; or, with `total` > 0, the order's whole quantity (FIX 38), of which `total` lots were
-            filled so far: what is open is the difference, and with nothing left the order is cancelled.
+        qty: the new open quantity; or, with `total` > 0, the order's whole quantity (FIX 38), of which `total` lots
+            were filled so far: what is open is the difference, and with nothing left the order is cancelled.
     A refused replace leaves the order as it was.
     """
     begin_message(m, h)

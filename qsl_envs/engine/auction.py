@@ -87,7 +87,7 @@ def most_volume(m, h):
 
 @kernel
 def level_of_volume(m, h, side, volume):
-    """Best price of a side down to which it brings `volume` lots; its sentinel when market orders alone do; and the next price."""
+    """Price down to which a side brings `volume` lots (its sentinel: market orders alone do), and its next price."""
     qty = market_lots(m, h, side)
     price = np.int64(no_best(side))
     behind = m.sides[SIDES * h + side].best
@@ -103,8 +103,8 @@ def indicative(m, h, reference):
     """Where an uncross would trade now: (price, volume, imbalance = lots to buy - lots to sell at that price).
 
     Most volume, then least absolute imbalance, then nearest the reference price (NIL: the last trade's). Prices that
-    trade the most lie in one interval, where the imbalance only falls. Where it is least there stands the last level that
-    the volume needs of a side, the level behind it, or nothing but the reference: five candidates are enough.
+    trade the most lie in one interval, where the imbalance only falls. Where it is least there stands the last level
+    that the volume needs of a side, the level behind it, or nothing but the reference: five candidates are enough.
     With no volume the price is NIL and market orders alone count.
     """
     book = m.books[h]
@@ -151,7 +151,7 @@ def auction_front(m, h, side):
 
 @kernel
 def auction_take(m, h, slot, qty):
-    """Take lots from an order in an uncross: an iceberg gives whole, keeps its place, and shows a fresh clip of the rest."""
+    """Take lots from an order in an uncross: an iceberg gives whole, keeps its place, and shows a fresh clip."""
     book = m.books[h]
     order = m.orders[book.orders_base + slot]
     leaves = np.int64(order.leaves_qty) - qty

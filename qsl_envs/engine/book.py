@@ -62,7 +62,7 @@ class Trade(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What became of a message. `status`: ack, partial, fill, canceled, reject; `reason`: a name of `Reason` or empty."""
+    """What became of a message. `status`: ack, partial, fill, canceled, reject; `reason`: of `Reason`, or empty."""
 
     status: str
     reason: str
@@ -80,8 +80,8 @@ class OrderBook:
 
     Args:
         config: sizes and venue rules; the keywords below replace its fields.
-        max_orders: slots of the order pool; None: it starts small and doubles when it is full, so nothing is refused for
-            room. With a number a full pool rejects (POOL_FULL) what would have to rest.
+        max_orders: slots of the order pool; None: it starts small and doubles when it is full, so nothing is refused
+            for room. With a number a full pool rejects (POOL_FULL) what would have to rest.
         stp: self-trade prevention: off, cancel_taker, cancel_resting, cancel_both, decrement.
         window_ticks: ticks of the ladder window; changes speed and memory, never a result.
         keep_on_decrease: a replace that only lowers the quantity keeps its place.
@@ -189,7 +189,7 @@ class OrderBook:
         return self._send(CANCEL, order_id)
 
     def reduce(self, order_id: int, qty: int) -> Report:
-        """Lower an order by `qty` lots, the reserve first; it keeps its place. By all it has or more: it is cancelled."""
+        """Lower an order by `qty` lots, the reserve first; it keeps its place. By all it has or more: cancelled."""
         return self._send(REDUCE, order_id, qty=qty)
 
     def replace(
@@ -208,7 +208,7 @@ class OrderBook:
 
         Args:
             order_id: the order.
-            qty: the new open quantity; with `total` the quantity of the order's whole life (FIX 38), its fills included.
+            qty: the new open quantity; with `total` that of the order's whole life (FIX 38), its fills included.
             price: new limit.
             display_qty: new clip.
             stop_price: new stop price.
@@ -237,7 +237,7 @@ class OrderBook:
         return self._send(CALL, 0)
 
     def uncross(self, price: int | None = None) -> Report:
-        """End a call auction at one price. `price` is the reference (None: the last trade's); `filled_qty` is the volume."""
+        """End a call auction. `price` is the reference (None: the last trade's); `filled_qty` is the volume."""
         return self._send(UNCROSS, 0, price=price)
 
     def advance(self, now_ns: int) -> Report:
@@ -305,7 +305,7 @@ class OrderBook:
         return None if ahead == NIL else ahead
 
     def l3(self) -> list[tuple[str, int | None, int, int, int, int]]:
-        """(side, price, position, order_id, open qty, shown qty) of every resting order: bids, then asks, best first."""
+        """(side, price, position, order_id, open qty, shown qty) of every resting order: bids then asks, best first."""
         rows = []
         for side in (BUY, SELL):
             for price, *rest in list_side(self._memory, side)[

@@ -19,7 +19,7 @@ class EngineConfig:
     window_ticks: int = 4096
     """ticks of each side's ladder window, a power of two in [64, 262_144]; results do not depend on it; size"""
     max_special: int | None = None
-    """orders that are more than price and quantity (iceberg, hidden, pegged, stop, GTD); None: as many as `max_orders`; size"""
+    """orders that are more than price and quantity (iceberg, hidden, pegged, stop, GTD); None: `max_orders`; size"""
     max_events: int = 1024
     """events that are handed over at a time; a message that causes more is resumed; size"""
     stp: int = 0

@@ -33,7 +33,9 @@ ACK, PARTIAL, FILL, CANCELED, REJECT = 0, 1, 2, 3, 4
 SIDE_BIT = 1
 HIDDEN_BIT = 2  # stands in the hidden queue of its level
 SPECIAL_BIT = 4  # has an EXT record: iceberg, hidden, peg, stop, GTD
-HOLD_BIT = 8  # background flow: the slot stays taken after a full fill, until `release`; owner/tag are not used (expiry_ns is there)
+HOLD_BIT = (
+    8  # background flow: the slot stays taken after a full fill, until `release_slot`; owner, tag, ext are the flow's
+)
 OUTSIDE_BIT = 16  # outside the ladder window, in the side's outside list
 PEG_BIT = 32
 STOP_BIT = 64  # a waiting stop: in no queue
@@ -53,7 +55,7 @@ NO_ASK = 2**31
 """`SIDE.best` of an empty ask side: above every price."""
 
 MARKET_IOC = 2
-"""`submit_plain(ioc=...)`: 0 rests, 1 is an immediate-or-cancel limit order, this is a market order (its rest has another reason)."""
+"""`submit_plain(ioc=...)`: 0 rests, 1 is an immediate-or-cancel limit order, this is a market order."""
 
 # kind of an EVENT that a message caused, in order of happening
 EV_FILL, EV_CANCELED, EV_LEVEL, EV_TRIGGERED, EV_REPRICED, EV_DECREMENTED = 1, 2, 3, 4, 5, 6

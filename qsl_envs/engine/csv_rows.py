@@ -77,7 +77,7 @@ _WIDTH = 24
 
 
 class WordTable(NamedTuple):
-    """The words of all columns: `text` uint8 (n, 24), `length`, `code`; those of column c from `first[c]` to `first[c + 1]`."""
+    """The words of all columns: `text` uint8 (n, 24), `length`, `code`; column c has `first[c]` to `first[c + 1]`."""
 
     text: np.ndarray
     length: np.ndarray

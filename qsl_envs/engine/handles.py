@@ -1,16 +1,15 @@
 """A stream of plain messages that name orders by handle: no outside ids, no hash. For replay, flows and benchmarks."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from qsl_envs.engine.constants import ADD, CANCEL, GENERATION_SHIFT, NIL
 from qsl_envs.engine.machine import resume
 from qsl_envs.engine.plain import cancel_order, reduce_order, submit_plain
 from qsl_envs.engine.pool import GENERATIONS, slot_of
-from qsl_envs.engine.state import record
+from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.kernel.views import Outside, Views
 
 HANDLE_MESSAGE = record(
     32,
@@ -41,31 +40,46 @@ AHEAD = 12
 """Messages by which the order of a cancel is fetched ahead of its turn; its neighbors at half of that."""
 
 
+class HandleArrays(Views):
+    """A book and a stream that names orders by handle."""
+
+    book: BookArrays
+    messages: Outside(HANDLE_MESSAGE)
+    reports: Outside(HANDLE_REPORT)
+
+
+def handle_arrays(arena: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> HandleArrays:
+    """Bundle the arena of a book, HANDLE_MESSAGE records and HANDLE_REPORT records, (n,) each."""
+    assert len(messages) <= len(reports)
+    return HandleArrays(arena, messages=messages.view(np.recarray), reports=reports.view(np.recarray))
+
+
 @kernel(inline=True)
-def fetch_order(m, h, messages, n):
+def fetch_order(x, h, n):
     """Bring the order that message `n` names near."""
-    if n < len(messages):
-        slot = messages[n].handle & 0xFFFF_FFFF
-        if slot < m.books[h].num_slots:
-            prefetch(m.orders, m.books[h].orders_base + slot)
+    book = x.book.books[h]
+    slot = x.messages[n].handle & 0xFFFF_FFFF
+    if slot < book.num_slots:
+        prefetch(x.book.orders, book.orders_base + slot)
 
 
 @kernel(inline=True)
-def fetch_neighbors(m, h, messages, n):
+def fetch_neighbors(x, h, n):
     """Bring the neighbors of the order that message `n` names near."""
-    if n < len(messages):
-        book = m.books[h]
-        slot = messages[n].handle & 0xFFFF_FFFF
-        if slot < book.num_slots:
-            order = m.orders[book.orders_base + slot]
-            prefetch(m.orders, book.orders_base + max(np.int64(order.prev), 0))
-            prefetch(m.orders, book.orders_base + max(np.int64(order.next), 0))
+    m = x.book
+    book = m.books[h]
+    slot = x.messages[n].handle & 0xFFFF_FFFF
+    if slot < book.num_slots:
+        order = m.orders[book.orders_base + slot]
+        prefetch(m.orders, book.orders_base + max(np.int64(order.prev), 0))
+        prefetch(m.orders, book.orders_base + max(np.int64(order.next), 0))
 
 
 @kernel(inline=True)
-def apply_message(m, h, messages, n):
+def apply_message(x, h, n):
     """Give one message to the book."""
-    message = messages[n]
+    m = x.book
+    message = x.messages[n]
     if message.action == ADD:
         submit_plain(
             m,
@@ -85,10 +99,11 @@ def apply_message(m, h, messages, n):
 
 
 @kernel(inline=True)
-def write_handle_report(m, h, reports, n):
+def write_handle_report(x, h, n):
     """Copy the report of the message just processed."""
+    m = x.book
     book = m.books[h]
-    report = reports[n]
+    report = x.reports[n]
     report.notional = book.notional
     report.filled_qty = book.filled_qty
     report.leaves_qty = book.leaves_qty
@@ -104,21 +119,23 @@ def write_handle_report(m, h, reports, n):
 
 
 @kernel
-def run_handles(m, h, messages, reports):
-    """Process HANDLE_MESSAGE records in order and report each; return the number of fills.
+def run_handles(x, h, count):
+    """Process the first `count` messages in order and report each; return the number of fills.
 
     The events of a message are its fills, one EV_FILL each; those of a message that overflows are counted as they are
     drained.
     """
+    m = x.book
     book = m.books[h]
     num_fills = np.int64(0)
-    for n in range(len(messages)):
-        fetch_order(m, h, messages, n + AHEAD)
-        fetch_neighbors(m, h, messages, n + (AHEAD >> 1))
-        apply_message(m, h, messages, n)
+    for n in range(count):
+        if n + AHEAD < count:
+            fetch_order(x, h, n + AHEAD)
+            fetch_neighbors(x, h, n + (AHEAD >> 1))
+        apply_message(x, h, n)
         while book.suspended != 0:
             num_fills += np.int64(book.num_events)
             resume(m, h, 0)
         num_fills += np.int64(book.num_events)
-        write_handle_report(m, h, reports, n)
+        write_handle_report(x, h, n)
     return num_fills

@@ -1,4 +1,4 @@
-"""Three indexed binary heaps of slots a book: buy stops, sell stops, GTD orders. Each order knows its place, for removal."""
+"""Three indexed binary heaps of slots a book: buy stops, sell stops, GTD orders. Each order knows its place."""
 
 from __future__ import annotations
 

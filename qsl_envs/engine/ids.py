@@ -49,7 +49,7 @@ def fetch_place(table, shift, key):
 
 @kernel(inline=True)
 def likely_index(table, shift, key):
-    """The index in a key's first place: nearly always the key's, if it is there at all; NIL when that place is empty."""
+    """The index in a key's first place: nearly always the key's, if it is there at all; NIL: an empty place."""
     return (table[hash_of(key) >> shift] & LOW) - 1
 
 
@@ -66,7 +66,7 @@ def insert_key(table, shift, key, index):
 
 @kernel(inline=True)
 def erase_key(table, shift, key, index):
-    """Delete the entry of a key with this index, if it is there; entries behind it move to where they can be found."""
+    """Delete the entry of a key with this index, if it is there; entries behind it move up."""
     mask = (1 << (32 - shift)) - 1
     tag = hash_of(key)
     at = tag >> shift

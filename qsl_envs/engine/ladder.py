@@ -1,8 +1,8 @@
 """One side's ladder window: its coordinates, its bitmap, the levels in it.
 
-`depth` counts the ticks of the window from its best edge: 0 is the best price that fits, `window - 1` the worst, below 0
-is better than the window, from `window` on worse. So the best level of a side is the lowest set bit of its bitmap, for
-bids and asks alike, and one code serves both.
+`depth` counts the ticks of the window from its best edge: 0 is the best price that fits, `window - 1` the worst, below
+0 is better than the window, from `window` on worse. So the best level of a side is the lowest set bit of its bitmap,
+for bids and asks alike, and one code serves both.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def detach_order(m, h, slot):
 
 @kernel
 def bury_order(m, h, slot, keep_slot):
-    """End an order that stands nowhere any more; with `keep_slot` a HOLD_BIT order keeps its slot until `release_slot`."""
+    """End an order that stands nowhere any more; with `keep_slot` a HOLD_BIT order keeps its slot (`release_slot`)."""
     order = m.orders[m.books[h].orders_base + slot]
     order.leaves_qty = 0
     if order.bits & SPECIAL_BIT:
@@ -165,9 +165,10 @@ def refresh_clip(m, h, slot):
 
 @kernel
 def take_lots(m, h, slot, qty):
-    """Take traded lots from the front order of a level, at most what it shows (all, when hidden); return what it has left.
+    """Take traded lots from the front order of a level; return what it has left.
 
-    A used-up clip is followed by the next, at the back; an order with nothing left is gone.
+    At most what it shows, or all when it is hidden. A used-up clip is followed by the next, at the back;
+    an order with nothing left is gone.
     """
     order = m.orders[m.books[h].orders_base + slot]
     bits = np.int64(order.bits)

@@ -70,7 +70,7 @@ def slots_of_side(memory: BookMemory, side: int) -> tuple[np.ndarray, np.ndarray
 
 
 def list_side(memory: BookMemory, side: int) -> np.ndarray:
-    """Every resting order of a side as ROW records: market orders of a call first, then best price first, in queue order."""
+    """Every resting order of a side as ROW records: market orders of a call, then best price first, in queue order."""
     slots = np.concatenate(slots_of_side(memory, side))
     orders = memory.section("orders")[slots]
     rows = np.zeros(len(slots), ROW)

@@ -100,7 +100,7 @@ def run_message(m, h):
 
 @kernel
 def resume(m, h, now_ns):
-    """Go on with a suspended message after its events were drained; its report is complete when `suspended` is 0 again."""
+    """Go on with a suspended message after its events were drained; its report is whole when `suspended` is 0."""
     m.books[h].num_events = 0
     run_message(m, h)
 
@@ -226,7 +226,7 @@ def finish_taker(m, h):
 
 @kernel
 def settle_order(m, h, slot):
-    """An order stays: show its first clip, enter it in the list of pegs and the heap of deadlines; drop an EXT that says nothing."""
+    """An order stays: show its first clip, list it as a peg, set its deadline; drop an EXT that says nothing."""
     order = m.orders[m.books[h].orders_base + slot]
     bits = np.int64(order.bits)
     if bits & SPECIAL_BIT == 0:

@@ -1,4 +1,4 @@
-"""Matching of one arriving order against everything that can rest; the state is in the BOOK, so it can stop and go on."""
+"""Matching of one arriving order against everything that can rest; its state is in the BOOK: it can be suspended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from qsl_envs.kernel.jit import kernel
 SELF_TRADE = int(Reason.SELF_TRADE)
 
 LOST_SOME, LOST_ALL, LOST_KILLED = 1, 2, 3
-"""`BOOK.taker_lost`: lots went by decrement; the rest was cancelled by self-trade prevention; a FOK that cannot fill."""
+"""`BOOK.taker_lost`: lots went by decrement; self-trade prevention cancelled the rest; a FOK that cannot fill."""
 
 
 @kernel
@@ -42,7 +42,7 @@ def front_order(m, h, side):
 
 @kernel
 def match_taker(m, h):
-    """Match the order in the taker fields of the BOOK as far as it goes; return whether it is finished (else: no room)."""
+    """Match the order in the taker fields of the BOOK as far as it goes; return False when the events are full."""
     book = m.books[h]
     side = np.int64(book.taker_side)
     other = side ^ 1
@@ -105,7 +105,7 @@ def prevent_self_trade(m, h, slot, shown):
 def can_fill(m, h, side, limit, qty, owner):
     """Trial run of a FOK: whether real trades would fill it whole, hidden lots and reserves included.
 
-    Under `cancel_resting` own orders are passed over; under the other self-trade modes one that it would reach kills it.
+    Under `cancel_resting` own orders are passed over; under the other modes one that it would reach kills it.
     """
     book = m.books[h]
     base = book.orders_base

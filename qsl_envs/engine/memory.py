@@ -20,7 +20,7 @@ STATE_FIELDS = 16
 PARTICIPANTS = 64
 
 _KEPT = ("books", "words", "levels", "orders", "exts")
-"""Sections that a larger memory takes over as they are; heaps lie at other places there, events are empty between messages."""
+"""Sections that a larger memory takes over as they are; heaps lie elsewhere, events are empty between messages."""
 
 
 class BookMemory:

@@ -1,4 +1,4 @@
-"""The fast paths: displayed limit and market orders, their cancels and reductions, in a book without pegs, stops and calls.
+"""The fast paths: displayed limit and market orders, cancels and reductions, in a book without pegs, stops, calls.
 
 They are copied into their callers, do what the slow road would do, and take it wherever they are not the whole truth.
 """

@@ -79,7 +79,7 @@ def slot_of(m, h, handle):
 
 @kernel(inline=True)
 def ext_at(m, h, slot):
-    """Absolute index of the EXT record of an order that has one. (A record itself cannot be returned: it would be a copy.)"""
+    """Absolute index of the EXT record of an order that has one. (Returning the record would copy it.)"""
     book = m.books[h]
     return book.exts_base + np.int64(m.orders[book.orders_base + slot].ext)
 

@@ -158,17 +158,13 @@ EVENT = record(
     ("owner", "i4"),  # of the order in `slot` (NIL also for flow with HOLD_BIT)
     ("tag", "i4"),
     ("shown_qty", "i8", 16),  # EV_LEVEL: lots shown before this message (in the place of leaves_qty and owner)
-    (
-        "taker_slot",
-        "i4",
-        28,
-    ),  # EV_FILL: a triggered stop or the sell of an uncross, NIL: the message's own order; else a reason
+    ("taker_slot", "i4", 28),  # see below
 )
 """One consequence of a message, in order of happening.
 
 | kind             | slot   | price             | qty                         | leaves_qty | taker_slot |
 | ---------------- | ------ | ----------------- | --------------------------- | ---------- | ---------- |
-| `EV_FILL`        | maker, in an uncross the buy | of the trade | traded     | maker's    | NIL, the triggered stop, or in an uncross the sell |
+| `EV_FILL`        | maker  | of the trade      | traded                      | maker's    | NIL or the triggered stop |
 | `EV_CANCELED`    | order  | its price         | lots taken off the book     | 0          | reason     |
 | `EV_LEVEL`       | side   | of the level      | `shown_qty`, at most QTY_MAX | `shown_qty` | -         |
 | `EV_TRIGGERED`   | stop   | its stop price    | its quantity                | the same   | -          |
@@ -177,7 +173,8 @@ EVENT = record(
 | `EV_DECREMENTED` | maker  | of the level      | lots taken from both        | maker's    | SELF_TRADE |
 | `EV_EXPIRED`     | order  | its price         | lots taken off the book     | 0          | EXPIRED    |
 
-A slot that a message frees is not used again before the message is over, and a free slot keeps `owner` and `tag`.
+In an uncross the `slot` of an EV_FILL is the buy and `taker_slot` the sell. A slot that a message frees is not used
+again before the message is over, and a free slot keeps `owner` and `tag`.
 """
 
 

@@ -32,7 +32,7 @@ def reached_top(m, h, side, price):
 
 @kernel
 def trigger_stops(m, h, price):
-    """Move the stops that a trade at `price` reaches to the end of the queue: farthest first, then the earlier entered."""
+    """Queue the stops that a trade at `price` reaches: the farthest first, then the earlier entered."""
     book = m.books[h]
     while True:
         slot = reached_top(m, h, BUY, price)

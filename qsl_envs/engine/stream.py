@@ -124,8 +124,8 @@ def stream_arrays(
 def run_stream(names, h, now_ns):
     """Process messages from `state[NEXT]` on, until all are done or an array must grow; return why it came back.
 
-    Reports are written at the index of their message, trades from `state[NUM_TRADES]` on. It may come back in the middle
-    of a message whose trades need more room; called again, it goes on there.
+    Reports are written at the index of their message, trades from `state[NUM_TRADES]` on. It may come back in the
+    middle of a message whose trades need more room; called again, it goes on there.
     """
     m = names.book
     messages = names.messages

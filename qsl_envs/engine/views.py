@@ -30,7 +30,7 @@ def shown_qty(m, h, side, price):
 
 @kernel
 def best_outside(m, h, side, price, displayed):
-    """Best price outside the window that is worse than `price`; with `displayed` 1 only of displayed orders; else the sentinel."""
+    """Best price outside the window and worse than `price`, with `displayed` 1 of displayed orders; or the sentinel."""
     base = m.books[h].orders_base
     best = no_best(side)
     slot = np.int64(m.sides[SIDES * h + side].out_head)
@@ -78,7 +78,7 @@ def next_shown(m, h, side, price):
 
 @kernel
 def next_price(m, h, side, price):
-    """Best price of a side that is worse than `price` and has an order of any kind; NO_BID or NO_ASK when there is none."""
+    """Best price of a side that is worse than `price` and has an order of any kind; or NO_BID, NO_ASK."""
     depth = next_level(m, h, side, max(depth_of(m, h, side, price) + 1, 0))
     if depth != NIL:
         return price_at(m, h, side, depth)
@@ -120,7 +120,7 @@ def outside_order(m, h, slot, price, hidden):
 
 @kernel
 def queue_ahead(m, h, slot):
-    """Lots in front of a resting order at its price: displayed ones; for a hidden order all displayed and hidden before it.
+    """Lots in front of a resting order at its price; for a hidden one all displayed lots and the hidden before it.
 
     A waiting stop, a parked peg and a market order of a call stand in no queue: NIL.
     """

@@ -1,4 +1,4 @@
-"""Orders taken back, all or in part, by the slow road: special orders, orders outside the window, books with pegs or stops."""
+"""Orders taken back, all or in part, by the slow road: special ones, far ones, books with pegs or stops."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def reduce_slow(m, h, slot, qty):
 
 @kernel
 def cancel_all(m, h, owner):
-    """Cancel every order of an owner, waiting stops and parked pegs included, each with an EV_CANCELED (in no certain order)."""
+    """Cancel every order of an owner, waiting stops and parked pegs included, each with an EV_CANCELED."""
     begin_message(m, h)
     book = m.books[h]
     write_report(m, h, CANCELED, NONE, 0, 0, 0, NIL)
