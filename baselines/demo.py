@@ -42,6 +42,8 @@ SESSION_NS = 60_000_000_000
 MIN_SESSIONS = 8
 """Sessions that must fit the part of the day that is evaluated on; they are made shorter for that."""
 MAX_SESSIONS = 256
+TUNING_WORLDS = 64
+FRAMES_AN_UPDATE = 32_768
 LEARNER = "PPO"
 REFERENCE = FixedSpread.name
 STEPS = 6
@@ -109,8 +111,10 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     setting = read_setting(args)
     say(2, "tuning the scripted makers on the first 60 %, twelve tries each")
-    tuned = tune(setting.training(128), tell=ProgressLine("      "))
-    save_tuned(args.out / "tuned.json", tuned, {"day": setting.name, "worlds": 128, "options": setting.options})
+    tuned = tune(setting.training(TUNING_WORLDS), tell=ProgressLine("      "))
+    save_tuned(
+        args.out / "tuned.json", tuned, {"day": setting.name, "worlds": TUNING_WORLDS, "options": setting.options}
+    )
     for name, best in tuned.items():
         print(f"      {name}: {_words(best.parameters)}")
     policy, curve = learn(setting, args)
@@ -168,10 +172,14 @@ def read_setting(args: argparse.Namespace) -> Setting:
 
 def learn(setting: Setting, args: argparse.Namespace) -> tuple[Policy, list[dict[str, float]]]:
     """Train on the first part of the day, for as many frames as the minutes allow."""
+    # A rollout is one whole session of every environment, so that each update sees every age of it.
+    num_steps = setting.options["session_ns"] // setting.options["step_ns"]
     settings = ppo.Args(
         env_id="qsl/ReplayMarketMaking-v0",
         env_options=json.dumps(setting.options),
         seed=args.seed,
+        num_steps=num_steps,
+        num_envs=max(32, FRAMES_AN_UPDATE // num_steps // 32 * 32),
         num_threads=args.threads,
         out=str(args.out / "ppo"),
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -47,8 +46,8 @@ class Args:
     """steps of each environment between two updates"""
     num_threads: int = 1
     """threads that the environment may use"""
-    torch_threads: int = 0
-    """threads that the network may use; 0: the cores of this machine, at most 4"""
+    torch_threads: int = 1
+    """threads that the network may use; a second one gains little, and loses much on a busy machine"""
     learning_rate: float = 1e-3
     """of Adam at the start; it falls linearly to a twentieth of it"""
     gamma: float = 0.99
@@ -89,7 +88,15 @@ class Args:
     """project of a tracked run"""
 
     def __post_init__(self) -> None:
-        for name in ("total_frames", "num_envs", "num_steps", "num_epochs", "minibatch_size", "hidden"):
+        for name in (
+            "total_frames",
+            "num_envs",
+            "num_steps",
+            "num_epochs",
+            "minibatch_size",
+            "hidden",
+            "torch_threads",
+        ):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
         require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
         require(0 <= self.gae_lambda <= 1, self, "gae_lambda", "in [0, 1]", self.gae_lambda)
@@ -227,7 +234,7 @@ def train(
     # 1 seeds and threads
     torch.manual_seed(args.seed)
     noise = torch.Generator().manual_seed(args.seed)
-    torch.set_num_threads(args.torch_threads or min(4, os.cpu_count() or 1))
+    torch.set_num_threads(args.torch_threads)
 
     # 2 environments
     made_here = envs is None
