@@ -20,9 +20,9 @@ from qsl_envs.kernel.draw import episode_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR
 from qsl_envs.market.ledger import account_of, collect_borrow, equity
-from qsl_envs.market.loop import advance
 from qsl_envs.market.marks import liquidate, mark
 from qsl_envs.market.node import check_drawdown
+from qsl_envs.market.entries import call_advance
 from qsl_envs.market.world import reset_row
 
 STEPPED, MARKET_ERROR, NOT_A_NUMBER = -1, -2, 0
@@ -140,7 +140,7 @@ def step_row(m, w, i, actions, obs):
         quote(m, r, task, env, bid, bid_qty, ask, ask_qty, run.now_ns)
     if run.error != 0:
         return False
-    stop = advance(m, r, run.now_ns + task.step_ns)
+    stop = call_advance(m, r, run.now_ns + task.step_ns)
     if stop == STOP_ERROR:
         return False
     if env.steps == 0:

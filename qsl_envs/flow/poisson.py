@@ -6,6 +6,8 @@ k of CANCEL (its life). The book decides only what the candidate meets.
 
 from __future__ import annotations
 
+from numpy import int64
+
 from qsl_envs.engine.state import record
 from qsl_envs.kernel.draw import below_from_half, draw_below, draw_bits, exp_from_bits, high_half, low_half
 from qsl_envs.kernel.jit import kernel
@@ -55,11 +57,11 @@ def refill(flow, longs, first):
     """Draw candidates first .. first + BLOCK - 1: their times (ns), words and lives (ns)."""
     base, gap, life = flow.block, flow.mean_gap_ns, flow.mean_life_ns
     for i in range(BLOCK):
-        longs[base + i] = int(gap * exp_from_bits(draw_bits(flow.clock_skey, first + i)) + 0.5)
+        longs[base + i] = int64(gap * exp_from_bits(draw_bits(flow.clock_skey, first + i)) + 0.5)
     for i in range(BLOCK):
         longs[base + BLOCK + i] = draw_bits(flow.word_skey, first + i)
     for i in range(BLOCK):
-        longs[base + 2 * BLOCK + i] = int(life * exp_from_bits(draw_bits(flow.life_skey, first + i)) + 1.0)
+        longs[base + 2 * BLOCK + i] = int64(life * exp_from_bits(draw_bits(flow.life_skey, first + i)) + 1.0)
     t = flow.last_ns
     for i in range(BLOCK):
         t += longs[base + i]
@@ -107,7 +109,7 @@ def qty_of(flow, k):
 @kernel(inline=True)
 def later_life_ns(flow, k, n):
     """Tick n >= 1 of the cancel clock of birth k: ns after tick n - 1. Only refused ticks are followed by another."""
-    return int(flow.mean_life_ns * exp_from_bits(draw_bits(flow.life_skey, k + (n << 44))) + 1.0)
+    return int64(flow.mean_life_ns * exp_from_bits(draw_bits(flow.life_skey, k + (n << 44))) + 1.0)
 
 
 def set_flow(flow, config) -> None:

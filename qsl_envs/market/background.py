@@ -1,5 +1,7 @@
 """Background flow at a venue: candidates and cancel clocks act on the book as they find it."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, HOLD_BIT, LIVE_BIT, MARKET_IOC, NIL, NO_ASK, NO_BID, PRICE_MAX, SELL
 from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.pool import release_slot
@@ -65,7 +67,7 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
         run.flow_pool_full += 1
         return
     submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
-    slot = int(b.slot)
+    slot = int64(b.slot)
     if slot >= 0:
         m.longs[flow.births + slot] = k
         arm(m, r, book << CODE_SHIFT | slot, now_ns + life_ns)
@@ -82,7 +84,7 @@ def act_cancel_tick(m, r, code, now_ns):
     if (o.bits & LIVE_BIT) == 0:  # filled long ago; its slot was kept for this moment
         release_slot(m.book, h, slot)
         return
-    side = int(o.bits) & 1
+    side = int64(o.bits) & 1
     if m.book.sides[SIDES * h + side].num_orders <= 1:
         run.idle_candidates += 1
         next_tick(m, r, code, now_ns)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from qsl_envs.errors import require
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.loop import advance
+from qsl_envs.market.entries import call_advance
 from qsl_envs.market.world import reset_day_row, reset_row
 
 
@@ -17,7 +17,7 @@ def advance_rows(m, first, last, stride, scratch, scratch_cap, until_ns, stops):
     for i in range(first, last):
         run = m.runs[i * stride]
         run.scratch, run.scratch_cap = scratch, scratch_cap
-        stops[i] = advance(m, i * stride, until_ns[i])
+        stops[i] = call_advance(m, i * stride, until_ns[i])
         run.scratch = 0
 
 

@@ -1,5 +1,7 @@
 """The calendar of one replica: a binary heap of things that will happen, by (time, class, draw, number)."""
 
+from numpy import int64
+
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import E_CALENDAR, NEVER
 
@@ -82,7 +84,7 @@ def pop(m, r):
     """Take the first entry out; returns (t_ns, what, arg)."""
     run = m.runs[r]
     base, last = run.cal, run.cal_size - 1
-    t, what, arg = m.cal[base].t_ns, int(m.cal[base].what), int(m.cal[base].arg)
+    t, what, arg = m.cal[base].t_ns, int64(m.cal[base].what), int64(m.cal[base].arg)
     swap(m, base, base + last)
     run.cal_size = last
     sink(m, base, 0, last)

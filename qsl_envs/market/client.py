@@ -1,5 +1,7 @@
 """A participant's own side: the orders he has sent, as he books them, and the pools that hold them."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, NIL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.draw import draw_bits, high_half
@@ -47,7 +49,7 @@ def client_of(m, r, tag):
     """Client record that a tag names, NIL when it has been freed since."""
     client = tag & 0xFFFF
     c = m.clients[m.runs[r].clients + client]
-    if c.state == K_FREE or int(c.serial) != tag >> SERIAL_SHIFT:
+    if c.state == K_FREE or int64(c.serial) != tag >> SERIAL_SHIFT:
         return NIL
     return client
 
@@ -125,7 +127,7 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
     run = m.runs[r]
     trader = m.traders[run.traders + trader_index]
     msg = m.msgs[run.msgs + msg_index]
-    conn = m.conns[conn_of(m, r, trader_index, int(msg.book))]
+    conn = m.conns[conn_of(m, r, trader_index, int64(msg.book))]
     number = conn.sent
     conn.sent += 1
     trader.sent += 1
@@ -151,7 +153,7 @@ def watch(m, r, client, now_ns):
     """Set the time-out after which the participant asks what became of a message; on lines that can lose one."""
     run = m.runs[r]
     c = m.clients[run.clients + client]
-    conn = m.conns[conn_of(m, r, int(c.owner), int(c.book))]
+    conn = m.conns[conn_of(m, r, int64(c.owner), int64(c.book))]
     if conn.lossy != 0:
         push(m, r, now_ns + run.order_timeout_ns, order_key(C_WAKE, 0, client), C_WAKE, tag_of(m, r, client))
 
@@ -165,8 +167,10 @@ def open_qty(m, r, trader_index, symbol, side):
     while i >= 0:
         c = m.clients[run.clients + i]
         if c.side == side and c.book % run.num_symbols == symbol:
-            total += max(int(c.leaves_qty), int(c.next_qty)) if (c.pending & P_REPLACE) != 0 else int(c.leaves_qty)
-        i = int(c.next)
+            total += (
+                max(int64(c.leaves_qty), int64(c.next_qty)) if (c.pending & P_REPLACE) != 0 else int64(c.leaves_qty)
+            )
+        i = int64(c.next)
     return total
 
 
@@ -255,7 +259,7 @@ def send_change(m, r, client, kind, price, qty, now_ns):
         price,
         qty,
     )
-    dispatch(m, r, int(c.owner), k, now_ns)
+    dispatch(m, r, int64(c.owner), k, now_ns)
     watch(m, r, client, now_ns)
     return 1
 
@@ -275,7 +279,7 @@ def send_cancel_all(m, r, trader_index, now_ns):
     i = m.traders[run.traders + trader_index].client_head
     while i >= 0:
         m.clients[run.clients + i].pending |= P_CANCEL
-        i = int(m.clients[run.clients + i].next)
+        i = int64(m.clients[run.clients + i].next)
 
 
 @kernel

@@ -1,5 +1,7 @@
 """After the engine: whom a message's trades, cancels and moves concern. Accounts, gates, reports, tape."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, EV_FILL, EV_LEVEL, EV_REPRICED, EV_STOP_DONE, EV_TRIGGERED, NIL
 from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
@@ -59,7 +61,7 @@ def charge_impact(m, r, book, owner, symbol, qty):
     gate = m.gates[gate_of(m, r, owner, book)]
     flow = m.flows[run.flows + book]
     gate.own_volume += qty
-    own = int(gate.own_volume) + int(gate.own_volume_before)
+    own = int64(gate.own_volume) + int64(gate.own_volume_before)
     total = max(own, flow.volume + flow.volume_before + qty)
     cost = venue.impact_rate * qty * own // total
     entity = entity_of_lender(m, r) + 1
@@ -109,34 +111,34 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
     taker_side, taker_owner, taker_tag = side, owner, tag
     for n in range(b.num_events):
         e = m.book.events[b.events_base + n]
-        kind = int(e.kind)
+        kind = int64(e.kind)
         if kind == EV_LEVEL:
             continue
         if kind == EV_FILL:
-            price, qty = int(e.price), int(e.qty)
+            price, qty = int64(e.price), int64(e.qty)
             sign = 1 if taker_side == BUY else -1
             settle_side(m, r, book, taker_owner, taker_tag, False, sign, price, qty)
-            settle_side(m, r, book, int(e.owner), int(e.tag), True, -sign, price, qty)
+            settle_side(m, r, book, int64(e.owner), int64(e.tag), True, -sign, price, qty)
             flow.trades += 1
             flow.traded_qty += qty
             flow.volume += qty
             if e.owner >= 0:
-                shrink_client(m, r, book, int(e.tag), qty, e.leaves_qty == 0)
-                mark_dirty(m, r, client_of(m, r, int(e.tag)), 0, 0)
+                shrink_client(m, r, book, int64(e.tag), qty, e.leaves_qty == 0)
+                mark_dirty(m, r, client_of(m, r, int64(e.tag)), 0, 0)
             if e.taker_slot >= 0 and taker_owner >= 0:
                 shrink_client(m, r, book, taker_tag, qty, False)
         elif kind == EV_PRINT:
-            flow.volume += int(e.qty)
+            flow.volume += int64(e.qty)
         elif kind == EV_TRIGGERED:
-            taker_owner, taker_tag = int(e.owner), int(e.tag)
-            taker_side = int(m.book.orders[b.orders_base + e.slot].bits) & 1
+            taker_owner, taker_tag = int64(e.owner), int64(e.tag)
+            taker_side = int64(m.book.orders[b.orders_base + e.slot].bits) & 1
         elif kind == EV_STOP_DONE:
             if e.owner >= 0:
-                end_stop(m, r, book, int(e.tag), int(e.leaves_qty), int(e.taker_slot))
+                end_stop(m, r, book, int64(e.tag), int64(e.leaves_qty), int64(e.taker_slot))
             taker_side, taker_owner, taker_tag = side, owner, tag
         elif e.owner >= 0 and kind != EV_REPRICED:
-            shrink_client(m, r, book, int(e.tag), int(e.qty), e.leaves_qty == 0)
-            mark_dirty(m, r, client_of(m, r, int(e.tag)), 1, int(e.taker_slot))
+            shrink_client(m, r, book, int64(e.tag), int64(e.qty), e.leaves_qty == 0)
+            mark_dirty(m, r, client_of(m, r, int64(e.tag)), 1, int64(e.taker_slot))
     publish(m, r, book, now_ns, side)
 
 
@@ -157,6 +159,6 @@ def shrink_client(m, r, book, tag, qty, gone):
     run = m.runs[r]
     c = m.clients[run.clients + client_of(m, r, tag)]
     c.true_leaves -= qty
-    shrink_order(m.gates[gate_of(m, r, int(c.owner), book)], int(c.side), int(c.gate_price), qty, gone)
+    shrink_order(m.gates[gate_of(m, r, int64(c.owner), book)], int64(c.side), int64(c.gate_price), qty, gone)
     if gone:
         c.slot = NIL

@@ -30,5 +30,8 @@ STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR = 0, 1, 2, 3
 # RUN.error: what was too small
 E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS = 0, 1, 2, 3, 4, 5, 6
 
+DAY_BOOK = 0
+"""The book whose flow a recorded day is."""
+
 CODE_SHIFT = 20
 """A flow order in the cancel wheel is `book << CODE_SHIFT | slot`."""

@@ -1,16 +1,17 @@
 """A recorded day as the flow of a replica's first book: historical events act at their stamps."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import handle_events, roll_volume
-from qsl_envs.market.constants import NEVER
+from qsl_envs.market.constants import DAY_BOOK, NEVER
+from qsl_envs.market.entries import call_play
 from qsl_envs.market.reports import report_dirty
 from qsl_envs.replay.events import Kind
-from qsl_envs.replay.playback import play_event
 
 K_ADD, K_SYNTH_ADD = int(Kind.ADD), int(Kind.SYNTH_ADD)
 K_HALT, K_TRADE_RESUME = int(Kind.HALT), int(Kind.TRADE_RESUME)
-DAY_BOOK = 0
 
 
 @kernel
@@ -27,17 +28,17 @@ def act_day(m, r, now_ns):
     run = m.runs[r]
     play = m.plays[run.plays]
     row = m.day[play.next]
-    kind = int(row.kind)
+    kind = int64(row.kind)
     if K_HALT <= kind <= K_TRADE_RESUME:
         m.venues[run.venues].halted = 0 if kind == K_TRADE_RESUME else 1
     # an event names the resting order's side; only a new order that meets agents' orders is itself the aggressor
-    aggressor = int(row.side) if kind == K_ADD or kind == K_SYNTH_ADD else int(row.side) ^ 1
+    aggressor = int64(row.side) if kind == K_ADD or kind == K_SYNTH_ADD else int64(row.side) ^ 1
     if run.impact_window_ns > 0:
         roll_volume(m, r, DAY_BOOK, now_ns)
     run.served += 1
     run.served_flow += 1
     while True:
-        done = play_event(m.book, run.books + DAY_BOOK, m.day, m.plays, run.plays)
+        done = call_play(m, r)
         handle_events(m, r, DAY_BOOK, aggressor, NIL, NIL, now_ns)
         if done or run.error != 0:
             break
@@ -53,10 +54,10 @@ def skip_day(m, r, ts_ns):
     play = m.plays[run.plays]
     h = run.books + DAY_BOOK
     while play.next < play.num_events and m.day[play.next].ts_ns < ts_ns:
-        kind = int(m.day[play.next].kind)
+        kind = int64(m.day[play.next].kind)
         if K_HALT <= kind <= K_TRADE_RESUME:
             m.venues[run.venues].halted = 0 if kind == K_TRADE_RESUME else 1
-        while not play_event(m.book, h, m.day, m.plays, run.plays):
+        while not call_play(m, r):
             pass
     m.book.books[h].num_events = 0
     run.day_shift_ns = ts_ns

@@ -6,6 +6,8 @@ until a snapshot mends it. The listener's book at t is the book now, minus the r
 heard: nothing is stored per listener but these numbers.
 """
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, NO_ASK, NO_BID
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
@@ -109,7 +111,7 @@ def undo(m, r, view, now_ns):
         base = run.scratch + 2 * cap * side
         size = bids if side == BUY else asks
         low, high = 0, size
-        price = int(p.price)
+        price = int64(p.price)
         while low < high:
             mid = (low + high) >> 1
             if scratch[base + mid] < price:

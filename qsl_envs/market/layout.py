@@ -91,7 +91,8 @@ def market_layout(config: MarketConfig) -> Layout:
 def market_arrays(arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray) -> MarketArrays:
     """The views that kernels take."""
     links, link_longs = allocate_links(distinct_links(config))
-    return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day)
+    return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
+                        entries=np.zeros(2, np.int64))  # fmt: skip
 
 
 def scratch_longs(config: MarketConfig, levels: int = 64) -> int:

@@ -29,6 +29,7 @@ from qsl_envs.market.constants import (
     STOP_TIME,
 )  # fmt: skip
 from qsl_envs.market.day import skip_day
+from qsl_envs.market.entries import fill_entries
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.ledger import equity
 from qsl_envs.market.marks import mark
@@ -79,6 +80,7 @@ class Market:
         self.day = day
         rows = NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
         self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows)
+        fill_entries(self.arrays.entries, day is not None)
         self.starts = np.full(num_replicas, NIL, np.int64)
         self.day_first_ns, self.day_last_ns = self._day_window(day_start_ns, day_end_ns)
         self.stride = self.layout.stride("run")

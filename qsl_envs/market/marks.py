@@ -1,5 +1,7 @@
 """What an inventory is worth: the mark that an agent's own quotes cannot set, and the liquidation at the close."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, NO_ASK, NO_BID, SELL
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
@@ -12,12 +14,12 @@ def own_shown(m, r, trader_index, book, side, price):
     run = m.runs[r]
     base = m.book.books[run.books + book].orders_base
     total = 0
-    i = int(m.traders[run.traders + trader_index].client_head)
+    i = int64(m.traders[run.traders + trader_index].client_head)
     while i >= 0:
         c = m.clients[run.clients + i]
         if c.slot >= 0 and c.book == book and c.side == side and m.book.orders[base + c.slot].price == price:
-            total += shown_of_order(m, r, book, int(c.slot))
-        i = int(c.next)
+            total += shown_of_order(m, r, book, int64(c.slot))
+        i = int64(c.next)
     return total
 
 
@@ -27,8 +29,8 @@ def shown_of_order(m, r, book, slot):
     b = m.book.books[m.runs[r].books + book]
     o = m.book.orders[b.orders_base + slot]
     if o.ext < 0:
-        return int(o.leaves_qty)
-    return int(m.book.exts[b.exts_base + o.ext].shown_qty)
+        return int64(o.leaves_qty)
+    return int64(m.book.exts[b.exts_base + o.ext].shown_qty)
 
 
 @kernel

@@ -1,5 +1,7 @@
 """A participant's node: what its reports do to what it knows."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
@@ -31,17 +33,17 @@ def hear_reports(m, r, first, now_ns):
     """Take up one delivery: the chain of MSG records that starts at `first`. Frees them."""
     run = m.runs[r]
     i = first
-    trader_index = int(m.msgs[run.msgs + first].trader)
+    trader_index = int64(m.msgs[run.msgs + first].trader)
     trader = m.traders[run.traders + trader_index]
     filled = False
     while i >= 0:
         msg = m.msgs[run.msgs + i]
-        following = int(msg.next)
-        conn = m.conns[conn_of(m, r, trader_index, int(msg.book))]
+        following = int64(msg.next)
+        conn = m.conns[conn_of(m, r, trader_index, int64(msg.book))]
         trader.reports_heard += 1
         if msg.number > conn.heard_number + 1:
             trader.gaps_seen += 1
-            ask_resend(m, r, trader_index, int(msg.book), conn, msg.number, now_ns)
+            ask_resend(m, r, trader_index, int64(msg.book), conn, msg.number, now_ns)
         conn.heard_number = max(conn.heard_number, msg.number)
         if hear_one(m, r, trader, conn, msg, now_ns):
             filled = True
@@ -68,7 +70,7 @@ def ask_resend(m, r, trader_index, book, conn, number, now_ns):
             msg = m.msgs[run.msgs + c.arg]
             lost = msg.extra == RESENT and msg.number < number
             if lost and msg.trader == trader_index and msg.book == book and c.t_ns > due:
-                hasten(m, r, C_AT_NODE, int(c.arg), due)
+                hasten(m, r, C_AT_NODE, int64(c.arg), due)
 
 
 @kernel
@@ -78,11 +80,11 @@ def hear_one(m, r, trader, conn, msg, now_ns):
     if msg.kind == M_REJECT or msg.kind == M_CANCEL_REJECT:
         trader.rejects += 1
         trader.last_reason = msg.reason
-    client = client_of(m, r, int(msg.client)) if msg.client >= 0 else NIL
+    client = client_of(m, r, int64(msg.client)) if msg.client >= 0 else NIL
     if client < 0:
         return False
     c = m.clients[run.clients + client]
-    new = int(msg.filled_qty) - int(c.filled_qty)
+    new = int64(msg.filled_qty) - int64(c.filled_qty)
     if new < 0:
         return False  # overtaken by a later report of the same order
     if new > 0:

@@ -1,5 +1,7 @@
 """What a venue tells the owner of an order: numbered reports with cumulative quantities, one delivery an owner and message."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import order_key, push
@@ -36,8 +38,8 @@ def deliver(m, r, first, now_ns):
     """Send a chain of reports of one owner down his line. What the line loses comes by resend, later."""
     run = m.runs[r]
     msg = m.msgs[run.msgs + first]
-    trader_index = int(msg.trader)
-    conn = m.conns[conn_of(m, r, trader_index, int(msg.book))]
+    trader_index = int64(msg.trader)
+    conn = m.conns[conn_of(m, r, trader_index, int64(msg.book))]
     number = msg.number
     delay = transit_ns(m.links, m.link_longs, conn.down_link, conn.down_skey, number, now_ns)
     if delay == LOST:
@@ -45,7 +47,7 @@ def deliver(m, r, first, now_ns):
         i = first
         while i >= 0:
             m.msgs[run.msgs + i].extra = RESENT
-            i = int(m.msgs[run.msgs + i].next)
+            i = int64(m.msgs[run.msgs + i].next)
         up, down = m.links[conn.up_link].latency_ns, m.links[conn.down_link].latency_ns
         # the heartbeat shows the gap, the request travels up, the answer down
         arrival = now_ns + run.heartbeat_ns + up + 2 * down + conn.up_extra_ns + 2 * conn.down_extra_ns
@@ -55,7 +57,7 @@ def deliver(m, r, first, now_ns):
             arrival = max(arrival, conn.down_last_ns)
             conn.down_last_ns = arrival
     # reports to one owner at one nanosecond are heard in the order of their numbers, book by book
-    push(m, r, arrival, order_key(C_AT_NODE, trader_index & 0xFFFFFF, (int(msg.book) << 26) | (number & 0x3FFFFFF)), C_AT_NODE, first)  # fmt: skip
+    push(m, r, arrival, order_key(C_AT_NODE, trader_index & 0xFFFFFF, (int64(msg.book) << 26) | (number & 0x3FFFFFF)), C_AT_NODE, first)  # fmt: skip
 
 
 @kernel
@@ -93,13 +95,13 @@ def report_dirty(m, r, book, now_ns):
         i = run.dirty_head
         while i >= 0:
             c = m.clients[run.clients + i]
-            following = int(c.dirty_next)
+            following = int64(c.dirty_next)
             if c.owner == owner:
-                reason = int(c.dirty) >> 2
+                reason = int64(c.dirty) >> 2
                 kind = M_CANCELED if (c.dirty & 2) != 0 else M_FILL
                 c.dirty = 0
-                tag = i | (int(c.serial) << 16)
-                k = write_report(m, r, int(owner), book, kind, tag, reason, NIL)
+                tag = i | (int64(c.serial) << 16)
+                k = write_report(m, r, int64(owner), book, kind, tag, reason, NIL)
                 if k >= 0:
                     if first < 0:
                         first = k

@@ -215,3 +215,4 @@ class MarketArrays(Views):
     links: Outside(LINK)
     link_longs: Outside(np.int64)
     day: Outside(EVENT_ROW)
+    entries: Outside(np.int64)

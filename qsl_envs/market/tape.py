@@ -1,5 +1,7 @@
 """The public tape of a book: what every matching event changed, in order. One sequence number an event."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import EV_FILL, EV_LEVEL
 from qsl_envs.engine.views import shown_qty
 from qsl_envs.kernel.jit import kernel
@@ -23,13 +25,13 @@ def publish(m, r, book, ts_ns, aggressor):
     for i in range(b.num_events):
         e = m.book.events[b.events_base + i]
         if e.kind == EV_LEVEL:
-            side, price, was = int(e.slot), int(e.price), int(e.qty)
+            side, price, was = int64(e.slot), int64(e.price), int64(e.qty)
             now = shown_qty(m.book, h, side, price)
             if now == was:
                 continue
             code = PUB_LEVEL | (side << 1)
         elif e.kind == EV_FILL or e.kind == EV_PRINT:
-            price, was, now = int(e.price), int(e.qty), int(e.qty)
+            price, was, now = int64(e.price), int64(e.qty), int64(e.qty)
             code = PUB_TRADE | (aggressor << 1)
         else:
             continue

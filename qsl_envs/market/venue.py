@@ -1,5 +1,7 @@
 """A venue serves one message: gate, engine, consequences, report."""
 
+from numpy import int64
+
 from qsl_envs.engine.arrive import replace_order, submit_order
 from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT
 from qsl_envs.engine.plain import cancel_order, reduce_order
@@ -33,11 +35,11 @@ UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 def refuse(m, r, i, reason, now_ns):
     """Answer a message that was not carried out."""
     msg = m.msgs[m.runs[r].msgs + i]
-    kind = int(msg.kind)
+    kind = int64(msg.kind)
     if kind == M_NEW:
-        report(m, r, int(msg.trader), int(msg.book), M_REJECT, int(msg.client), reason, NIL, now_ns)
+        report(m, r, int64(msg.trader), int64(msg.book), M_REJECT, int64(msg.client), reason, NIL, now_ns)
     elif kind != M_CANCEL_ALL:
-        report(m, r, int(msg.trader), int(msg.book), M_CANCEL_REJECT, int(msg.client), reason, NIL, now_ns)
+        report(m, r, int64(msg.trader), int64(msg.book), M_CANCEL_REJECT, int64(msg.client), reason, NIL, now_ns)
 
 
 @kernel
@@ -45,7 +47,7 @@ def serve_message(m, r, i, now_ns):
     """Serve participant's message `i` (a MSG record) and free it."""
     run = m.runs[r]
     msg = m.msgs[run.msgs + i]
-    kind, trader, book, tag = int(msg.kind), int(msg.trader), int(msg.book), int(msg.client)
+    kind, trader, book, tag = int64(msg.kind), int64(msg.trader), int64(msg.book), int64(msg.client)
     run.served += 1
     if run.impact_window_ns > 0:
         roll_volume(m, r, book, now_ns)
@@ -57,7 +59,7 @@ def serve_message(m, r, i, now_ns):
         serve_cancel_all(m, r, trader, book, now_ns)
     else:
         client = client_of(m, r, tag)
-        slot = int(m.clients[run.clients + client].slot) if client >= 0 else NIL
+        slot = int64(m.clients[run.clients + client].slot) if client >= 0 else NIL
         if kind == M_STATUS:
             serve_status(m, r, trader, book, tag, client, slot, now_ns)
         elif slot < 0:
@@ -75,8 +77,8 @@ def serve_new(m, r, i, now_ns):
     """A new order: gate, engine, report."""
     run = m.runs[r]
     msg = m.msgs[run.msgs + i]
-    trader, book, tag, side = int(msg.trader), int(msg.book), int(msg.client), int(msg.side)
-    order_type, price, qty = int(msg.order_type), int(msg.price), int(msg.qty)
+    trader, book, tag, side = int64(msg.trader), int64(msg.book), int64(msg.client), int64(msg.side)
+    order_type, price, qty = int64(msg.order_type), int64(msg.price), int64(msg.qty)
     h = run.books + book
     reason = check_new(m, r, trader, book, side, order_type, price, qty, 0, 0, now_ns)
     if reason != 0:
@@ -86,16 +88,16 @@ def serve_new(m, r, i, now_ns):
     client = client_of(m, r, tag)
     c = m.clients[run.clients + client]
     c.gate_price = counted
-    submit_order(m.book, h, now_ns, side, order_type, int(msg.tif), price, qty, int(msg.display_qty), int(msg.stop_price),
-                 int(msg.peg), int(msg.offset), int(msg.post_only), trader, tag, msg.cash)  # fmt: skip
+    submit_order(m.book, h, now_ns, side, order_type, int64(msg.tif), price, qty, int64(msg.display_qty), int64(msg.stop_price),
+                 int64(msg.peg), int64(msg.offset), int64(msg.post_only), trader, tag, msg.cash)  # fmt: skip
     b = m.book.books[h]
     if b.status == REJECT:
-        refuse(m, r, i, int(b.reason), now_ns)
+        refuse(m, r, i, int64(b.reason), now_ns)
         return
     consequences(m, r, book, side, trader, tag, now_ns)
     count_open(m, r, trader, book, client, side)
     kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
-    answer(m, r, book, trader, tag, client, kind, int(b.reason), price, now_ns)
+    answer(m, r, book, trader, tag, client, kind, int64(b.reason), price, now_ns)
 
 
 @kernel
@@ -103,12 +105,12 @@ def count_open(m, r, trader, book, client, side):
     """Count what the message's own order left open; triggered stops may have taken some of it already."""
     run = m.runs[r]
     b = m.book.books[run.books + book]
-    left = int(b.leaves_qty)
+    left = int64(b.leaves_qty)
     if left == 0:
         return
     c = m.clients[run.clients + client]
     gate = m.gates[gate_of(m, r, trader, book)]
-    open_order(gate, side, int(c.gate_price), left)
+    open_order(gate, side, int64(c.gate_price), left)
     c.true_leaves += left
     if c.true_leaves > 0:
         c.slot = b.slot
@@ -130,8 +132,8 @@ def forget_dirty(m, r, client):
     run = m.runs[r]
     before, i = NIL, run.dirty_head
     while i != client:
-        before, i = i, int(m.clients[run.clients + i].dirty_next)
-    after = int(m.clients[run.clients + client].dirty_next)
+        before, i = i, int64(m.clients[run.clients + i].dirty_next)
+    after = int64(m.clients[run.clients + client].dirty_next)
     if before < 0:
         run.dirty_head = after
     else:
@@ -146,20 +148,20 @@ def serve_less(m, r, i, client, slot, now_ns):
     """A cancel or a reduce of a live order."""
     run = m.runs[r]
     msg = m.msgs[run.msgs + i]
-    trader, book, tag = int(msg.trader), int(msg.book), int(msg.client)
+    trader, book, tag = int64(msg.trader), int64(msg.book), int64(msg.client)
     h = run.books + book
     c = m.clients[run.clients + client]
-    had = int(c.true_leaves)
+    had = int64(c.true_leaves)
     if msg.kind == M_CANCEL:
         cancel_order(m.book, h, slot)
     else:
-        reduce_order(m.book, h, slot, int(msg.qty))
+        reduce_order(m.book, h, slot, int64(msg.qty))
     b = m.book.books[h]
     if b.status == REJECT:
-        refuse(m, r, i, int(b.reason), now_ns)
+        refuse(m, r, i, int64(b.reason), now_ns)
         return
-    left = int(b.leaves_qty)
-    consequences(m, r, book, int(c.side), trader, tag, now_ns)
+    left = int64(b.leaves_qty)
+    consequences(m, r, book, int64(c.side), trader, tag, now_ns)
     shrink_client(m, r, book, tag, had - left, left == 0)
     answer(m, r, book, trader, tag, client, M_CANCELED if left == 0 else M_REPLACED, 0, NIL, now_ns)
 
@@ -169,11 +171,11 @@ def serve_replace(m, r, i, client, slot, now_ns):
     """A replace: gate with the old order out of the count, engine, report."""
     run = m.runs[r]
     msg = m.msgs[run.msgs + i]
-    trader, book, tag = int(msg.trader), int(msg.book), int(msg.client)
+    trader, book, tag = int64(msg.trader), int64(msg.book), int64(msg.client)
     h = run.books + book
     c = m.clients[run.clients + client]
-    side, had, old_price = int(c.side), int(c.true_leaves), int(c.gate_price)
-    price, qty = int(msg.price), int(msg.qty)
+    side, had, old_price = int64(c.side), int64(c.true_leaves), int64(c.gate_price)
+    price, qty = int64(msg.price), int64(msg.qty)
     reason = check_new(m, r, trader, book, side, LIMIT, price, qty, had, old_price, now_ns)
     if reason != 0:
         refuse(m, r, i, reason, now_ns)
@@ -181,13 +183,13 @@ def serve_replace(m, r, i, client, slot, now_ns):
     replace_order(m.book, h, now_ns, slot, price, qty, NIL, NIL, 0, 0, 0)
     b = m.book.books[h]
     if b.status == REJECT:
-        refuse(m, r, i, int(b.reason), now_ns)
+        refuse(m, r, i, int64(b.reason), now_ns)
         return
     shrink_order(m.gates[gate_of(m, r, trader, book)], side, old_price, had, True)
     c.true_leaves, c.slot, c.gate_price = 0, NIL, price
     consequences(m, r, book, side, trader, tag, now_ns)
     count_open(m, r, trader, book, client, side)
-    answer(m, r, book, trader, tag, client, M_REPLACED, int(b.reason), price, now_ns)
+    answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), price, now_ns)
 
 
 @kernel
@@ -206,5 +208,5 @@ def serve_status(m, r, trader, book, tag, client, slot, now_ns):
     if client < 0 or (slot < 0 and m.clients[run.clients + client].true_filled == 0):
         report(m, r, trader, book, M_STATUS_ANSWER, tag, LOST_REASON, NIL, now_ns)
     else:
-        price = int(m.book.orders[m.book.books[run.books + book].orders_base + slot].price) if slot >= 0 else NIL
+        price = int64(m.book.orders[m.book.books[run.books + book].orders_base + slot].price) if slot >= 0 else NIL
         report(m, r, trader, book, M_STATUS_ANSWER, tag, 0, price, now_ns)

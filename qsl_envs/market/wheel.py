@@ -5,6 +5,7 @@ until their revolution. The earliest clock is cached in RUN (`wheel_next_ns`, `w
 """
 
 import numpy as np
+from numpy import int64
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.bits import low_zeros
@@ -44,8 +45,8 @@ def take(m, r):
     code, t = run.wheel_code, run.wheel_next_ns
     bucket = (t >> run.wheel_shift) & run.wheel_mask
     at = run.wheel + bucket
-    link = int(m.book.orders[order_of(m, r, code)].ext)
-    walk = int(m.book.ints[at])
+    link = int64(m.book.orders[order_of(m, r, code)].ext)
+    walk = int64(m.book.ints[at])
     if walk == code:
         m.book.ints[at] = link
         if link < 0:
@@ -53,7 +54,7 @@ def take(m, r):
     else:
         while True:
             i = order_of(m, r, walk)
-            walk = int(m.book.orders[i].ext)
+            walk = int64(m.book.orders[i].ext)
             if walk == code:
                 m.book.orders[i].ext = link
                 break
@@ -71,14 +72,14 @@ def find(m, r, turn):
         turn = next_turn(m, r, turn)
         if turn < 0:
             break
-        walk = int(m.book.ints[run.wheel + (turn & mask)])
+        walk = int64(m.book.ints[run.wheel + (turn & mask)])
         best, best_code = NEVER, NIL
         while walk >= 0:
             o = m.book.orders[order_of(m, r, walk)]
             t = o.expiry_ns
             if t < best:
                 best, best_code = t, walk
-            walk = int(o.ext)
+            walk = int64(o.ext)
         if best >> shift <= turn:
             run.wheel_next_ns, run.wheel_code = best, best_code
             return

@@ -1,5 +1,7 @@
 """Worlds: keys of one episode, warm books, and the reset that puts an episode on a warm book."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL, SELL
 from qsl_envs.engine.plain import submit_plain
 from qsl_envs.flow.poisson import refill
@@ -21,8 +23,9 @@ from qsl_envs.kernel.draw import (
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import CODE_SHIFT, NEVER
 from qsl_envs.market.day import skip_day
+from qsl_envs.market.entries import call_advance
 from qsl_envs.market.layout import copy_row
-from qsl_envs.market.loop import advance, find_flow
+from qsl_envs.market.loop import find_flow
 from qsl_envs.market.marks import mark
 from qsl_envs.market.wheel import arm, order_of
 
@@ -75,11 +78,11 @@ def build_book(m, r, book):
             n += 1
             while (total < mean or (offset == 0 and m.book.books[h].used_slots < side + 1)) and price >= 1:
                 total += exp_from_bits(draw_bits(skey, n))
-                life = int(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
+                life = int64(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
                 qty = flow.qty_low + draw_below(skey, n + 2, flow.qty_high - flow.qty_low + 1)
                 n += 3
                 submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
-                slot = int(m.book.books[h].slot)
+                slot = int64(m.book.books[h].slot)
                 if slot < 0:
                     return
                 m.longs[flow.births + slot] = n
@@ -99,7 +102,7 @@ def make_template(m, r, world_key, burn_in_ns):
             build_book(m, r, b)
     close = run.close_ns
     run.close_ns = NEVER
-    stop = advance(m, r, burn_in_ns)
+    stop = call_advance(m, r, burn_in_ns)
     run.close_ns = close
     rewind(m, r)
     return stop
@@ -113,11 +116,11 @@ def rewind(m, r):
     # the wheel is emptied into a chain through the orders' own links, then filled again at the new times
     chain = NIL
     for bucket in range(run.wheel_mask + 1):
-        code = int(m.book.ints[run.wheel + bucket])
+        code = int64(m.book.ints[run.wheel + bucket])
         m.book.ints[run.wheel + bucket] = NIL
         while code >= 0:
             o = m.book.orders[order_of(m, r, code)]
-            following = int(o.ext)
+            following = int64(o.ext)
             o.ext = chain
             chain = code
             code = following
@@ -126,7 +129,7 @@ def rewind(m, r):
     run.wheel_next_ns, run.wheel_code = NEVER, NIL
     while chain >= 0:
         o = m.book.orders[order_of(m, r, chain)]
-        following = int(o.ext)
+        following = int64(o.ext)
         arm(m, r, chain, o.expiry_ns - now)
         book, slot = chain >> CODE_SHIFT, chain & ((1 << CODE_SHIFT) - 1)
         m.longs[m.flows[run.flows + book].births + slot] = TEMPLATE_BIRTH + slot
@@ -164,7 +167,7 @@ def reset_day_row(
     at = start_ns
     if at == NIL:
         key = stream_key(world_key, TEMPLATE, 0)
-        at = first_ns + int((last_ns - first_ns + 1) * unit_from_bits(draw_bits(key, 0)))
+        at = first_ns + int64((last_ns - first_ns + 1) * unit_from_bits(draw_bits(key, 0)))
     k = 0
     while k + 1 < num_templates and m.runs[(first_template + k + 1) * run_stride].day_shift_ns <= at:
         k += 1
