@@ -90,7 +90,7 @@ def test_a_damaged_snapshot_is_refused():
 def test_mirror(stp):
     """Invariant: the mirror image of a day has the mirror image of its outcome, auctions and half ticks included."""
     compared = 0
-    for seed in range(4):
+    for seed in range(2):
         day = random_day(40 + seed, 300)
         engine, image = Engine(stp), Engine(stp)
         for m in day:
@@ -102,7 +102,7 @@ def test_mirror(stp):
             assert image.l3() == mirror_rows(engine.l3()), m
         assert image.pending() == mirror_pending(engine.pending())
         compared += len(engine.trades)
-    assert compared > 100
+    assert compared > 40
 
 
 def refereed(day) -> Counter:
