@@ -22,6 +22,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 import qsl_envs
 from baselines import ppo
+from baselines.cloning import clone
 from baselines.evaluate import Worlds, evaluate
 from baselines.pictures import draw_book, draw_episode, draw_learning, draw_results
 from baselines.report import Report, Results, finding, text_table, write_report
@@ -43,7 +44,7 @@ MIN_SESSIONS = 8
 """Sessions that must fit the part of the day that is evaluated on; they are made shorter for that."""
 MAX_SESSIONS = 256
 TUNING_WORLDS = 64
-FRAMES_AN_UPDATE = 32_768
+FRAMES_AN_UPDATE = 15_360
 LEARNER = "PPO"
 REFERENCE = FixedSpread.name
 STEPS = 6
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     )
     for name, best in tuned.items():
         print(f"      {name}: {_words(best.parameters)}")
-    policy, curve = learn(setting, args)
+    policy, curve, teacher = learn(setting, tuned, args)
     policies = policies_of(setting, policy, tuned)
     held_out, synthetic = setting.held_out(), Worlds(setting.synthetic("test"), args.worlds)
     sets = {
@@ -136,7 +137,9 @@ def run(args: argparse.Namespace) -> int:
         print(text_table(found, REFERENCE) + "\n")
     findings = [finding(found, LEARNER, REFERENCE, where) for where, found in results.items()]
     print("\n".join(findings))
-    page = write_report(args.out / "report.html", report_of(setting, args, results, findings, pictures, curve, tuned))
+    page = write_report(
+        args.out / "report.html", report_of(setting, args, results, findings, pictures, curve, tuned, teacher)
+    )
     _save_results(args.out / "results.json", results)
     print(f"\nReport: {page}")
     print("Pictures: " + ", ".join(str(path) for path, _, _ in pictures))
@@ -170,34 +173,47 @@ def read_setting(args: argparse.Namespace) -> Setting:
     return Setting(table, name, first_ns, split_ns, last_ns, measures, options, args.threads)
 
 
-def learn(setting: Setting, args: argparse.Namespace) -> tuple[Policy, list[dict[str, float]]]:
-    """Train on the first part of the day, for as many frames as the minutes allow."""
+def learn(
+    setting: Setting, tuned: dict[str, Tuned], args: argparse.Namespace
+) -> tuple[Policy, list[dict[str, float]], str]:
+    """Train on the first part of the day: from a clone of the best tuned maker, for as long as the minutes allow.
+
+    Returns: the policy, its curve, the name of the maker that was cloned.
+    """
     # A rollout is one whole session of every environment, so that each update sees every age of it.
     num_steps = setting.options["session_ns"] // setting.options["step_ns"]
+    num_envs = max(32, FRAMES_AN_UPDATE // num_steps // 32 * 32)
     settings = ppo.Args(
         env_id="qsl/ReplayMarketMaking-v0",
         env_options=json.dumps(setting.options),
         seed=args.seed,
+        num_envs=num_envs,
         num_steps=num_steps,
-        num_envs=max(32, FRAMES_AN_UPDATE // num_steps // 32 * 32),
         num_threads=args.threads,
+        minibatch_size=FRAMES_AN_UPDATE // 8,
+        learning_rate=5e-4,
+        init_log_std=-1.4,
+        init=str(args.out / "start.pt"),
+        critic_updates=5,
         out=str(args.out / "ppo"),
     )
+    teacher = max(tuned.values(), key=lambda t: max(one["score"] for one in t.tries))
     make = setting.replayed(setting.first_ns, setting.split_ns, "train")
-    envs = make(settings.num_envs, step_info=False)
+    envs = make(num_envs, step_info=False)
     try:
+        clone(teacher.build(Desk.of(envs)), envs, Path(settings.init), steps=num_steps, seed=args.seed)
         frames = args.frames
         if frames is None:
-            batch = settings.num_envs * settings.num_steps
+            batch = num_envs * num_steps
             trial = replace(settings, total_frames=3 * batch, out=str(args.out / "trial"))
             _, rows = ppo.train(trial, envs, lambda share, text: None)
             speed = 2 * batch / (rows[2]["seconds"] - rows[0]["seconds"])
             frames = max(batch, int(speed * 60 * args.minutes) // batch * batch)
-        say(3, f"training {LEARNER} on the first 60 %, {frames:,} frames")
+        say(3, f"training {LEARNER} on the first 60 %, from a clone of {teacher.name}, {frames:,} frames")
         agent, curve = ppo.train(replace(settings, total_frames=frames), envs, ProgressLine("      "))
     finally:
         envs.close()
-    return ppo.Policy(agent), curve
+    return ppo.Policy(agent), curve, teacher.name
 
 
 def policies_of(setting: Setting, learned: Policy, tuned: dict[str, Tuned]) -> dict[str, Policy]:
@@ -263,6 +279,7 @@ def report_of(
     pictures: list[tuple[Path, str, str]],
     curve: list[dict[str, float]],
     tuned: dict[str, Tuned],
+    teacher: str,
 ) -> Report:
     """The page."""
     about = (
@@ -275,6 +292,7 @@ def report_of(
     facts = {
         "day": f"{setting.name}, {_clock(setting.first_ns)} to {_clock(setting.last_ns)}",
         "trained on": f"until {_clock(setting.split_ns)}; {last['frames']:,} frames in {clock_text(last['seconds'])}",
+        "started from": f"a clone of {teacher}, the best of the tuned makers on training worlds",
         "measured there": str(setting.measures),
         "environment": json.dumps(setting.options),
         **{f"{name}, best of {len(t.tries)}": _words(t.parameters) for name, t in tuned.items()},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,13 +50,13 @@ class Args:
     """threads that the network may use; a second one gains little, and loses much on a busy machine"""
     learning_rate: float = 1e-3
     """of Adam at the start; it falls linearly to a twentieth of it"""
-    gamma: float = 0.99
+    gamma: float = 0.97
     """discount of a step"""
-    gae_lambda: float = 0.95
+    gae_lambda: float = 0.9
     """weight of longer returns in the advantage (GAE)"""
     num_epochs: int = 4
     """passes over a rollout"""
-    minibatch_size: int = 8192
+    minibatch_size: int = 4096
     """frames of a gradient step"""
     clip: float = 0.2
     """how far the probability ratio may go from 1 and still earn"""
@@ -72,6 +72,10 @@ class Args:
     """width of the two hidden layers, of the policy and of the value"""
     init_log_std: float = -0.7
     """logarithm of the noise's standard deviation at the start"""
+    init: str = ""
+    """policy.pt to start from, a clone of a scripted policy for example; its noise starts at `init_log_std` again"""
+    critic_updates: int = 0
+    """first updates that fit the value only: a value that knows nothing would spoil a policy to start from"""
     out: str = "runs/ppo"
     """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy.pt"""
     checkpoint_every: int = 50
@@ -255,6 +259,9 @@ def train(
         raise ConfigError(f"ppo.train needs actions in a Box from -1 to 1, was {box}")
     obs_dim, action_dim = envs.single_observation_space.shape[0], box.shape[0]
     agent = Agent(obs_dim, action_dim, args.hidden, args.init_log_std)
+    if args.init:
+        agent.load_state_dict(load_policy(args.init, observation_names_of(envs)).agent.state_dict())
+        nn.init.constant_(agent.log_std, args.init_log_std)
     optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5)
     curve: list[dict[str, float]] = []
     first_update = 0
@@ -322,7 +329,7 @@ def train(
         flat = agent.normalize(observations)
         targets = advantages + values
         batch = Batch(*(x.reshape(-1, *x.shape[2:]) for x in (flat, actions, log_probs, advantages, targets)))
-        losses = improve(agent, optimizer, args, noise, batch)
+        losses = improve(agent, optimizer, args, noise, batch, update >= args.critic_updates)
         agent.obs_moments.update(observations.reshape(-1, obs_dim))
         share = (update + 1) / args.num_updates
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.95 * share)
@@ -350,9 +357,7 @@ def train(
         tell(share, text)
 
     # 7 the policy, with all that it needs to act elsewhere
-    names = list(getattr(envs.unwrapped, "observation_names", ()))
-    about = {"args": asdict(args), "observation_names": names, "commit": commit()}
-    write_tensors(out / "policy.pt", {"agent": agent.state_dict(), **about})
+    save_policy(out / "policy.pt", agent, observation_names_of(envs), asdict(args))
     log.close(out / "policy.pt", out / "args.json")
     if made_here:
         envs.close()
@@ -360,9 +365,13 @@ def train(
 
 
 def improve(
-    agent: Agent, optimizer: torch.optim.Optimizer, args: Args, noise: torch.Generator, batch: Batch
+    agent: Agent, optimizer: torch.optim.Optimizer, args: Args, noise: torch.Generator, batch: Batch, act: bool = True
 ) -> dict[str, float]:
-    """A few passes of minibatches over one rollout (Schulman et al. 2017, equation 9); returns mean losses."""
+    """A few passes of minibatches over one rollout (Schulman et al. 2017, equation 9); returns mean losses.
+
+    Args:
+        act: False fits the value alone.
+    """
     obs, actions, old_log_probs, advantages, targets = batch
     parts = max(1, math.ceil(len(obs) / args.minibatch_size))
     sums, count, far = np.zeros(4), 0, False
@@ -376,7 +385,9 @@ def improve(
             gain = torch.minimum(advantage * ratio, advantage * ratio.clamp(1 - args.clip, 1 + args.clip)).mean()
             value_loss = 0.5 * ((agent.value(obs[rows]).squeeze(-1) - targets[rows]) ** 2).mean()
             entropy = agent.entropy()
-            loss = args.value_coef * value_loss - gain - args.entropy_coef * entropy
+            loss = args.value_coef * value_loss
+            if act:
+                loss = loss - gain - args.entropy_coef * entropy
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(agent.parameters(), args.max_grad_norm)
@@ -407,6 +418,17 @@ class Policy:
         with torch.inference_mode():
             rows = torch.tensor(obs, dtype=torch.float32)
             return self.agent.policy(self.agent.normalize(rows)).clamp(-1, 1).numpy()
+
+
+def observation_names_of(envs: VectorEnv) -> tuple[str, ...]:
+    """Names of the observation's elements, where the environment has them."""
+    return tuple(getattr(envs.unwrapped, "observation_names", ()))
+
+
+def save_policy(path: Path, agent: Agent, observation_names: Sequence[str], settings: dict[str, Any]) -> None:
+    """Write a policy that acts without the run that made it."""
+    about = {"args": settings, "observation_names": list(observation_names), "commit": commit()}
+    write_tensors(path, {"agent": agent.state_dict(), **about})
 
 
 def load_policy(path: str | Path, observation_names: tuple[str, ...] | None = None) -> Policy:

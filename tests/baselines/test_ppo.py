@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
+from baselines.cloning import clone
 from baselines.ppo import Agent, Args, Batch, Moments, advantages_of, final_rows, improve, load_policy, train
 from qsl_envs.errors import ConfigError, DataError
 from tests.baselines.toys import Salary, Shop, Steering
@@ -206,3 +207,29 @@ def test_final_observations_come_as_a_table_or_one_by_one():
 def test_impossible_settings_are_named(setting):
     with pytest.raises(ConfigError, match=f"Args.{next(iter(setting))}"):
         Args(**setting)
+
+
+def test_a_clone_does_what_its_teacher_does_and_a_run_starts_from_it(tmp_path):
+    """The toy's best controller is cloned; a run of value updates alone leaves it as it is, noise aside."""
+    gains = Steering.gains()
+
+    class Teacher:
+        name = "riccati"
+
+        def reset(self, seeds):
+            """Nothing to forget."""
+
+        def __call__(self, obs):
+            k = gains[np.rint((1 - obs[:, 1:]) * 6).astype(int)]
+            return np.clip(-k * obs[:, :1], -1, 1).astype(np.float32)
+
+    difference = clone(Teacher(), Steering(64), tmp_path / "start.pt", steps=60)
+    assert difference < 0.01  # of actions whose mean square is 0.2
+    student = load_policy(tmp_path / "start.pt")
+    assert abs(returns_of(student).mean() - returns_of(Teacher()).mean()) < 0.05
+    args = small(tmp_path, init=str(tmp_path / "start.pt"), critic_updates=2, total_frames=2 * 1024, init_log_std=-2.0)
+    agent, _ = train(args, Steering(64), quiet)
+    for name, value in student.agent.policy.state_dict().items():
+        assert torch.equal(agent.policy.state_dict()[name], value), name
+    assert agent.log_std.tolist() == [-2.0]
+    assert not torch.equal(agent.value[0].weight, student.agent.value[0].weight)
