@@ -59,18 +59,21 @@ class MakerConfig:
             require(1 <= getattr(self, name) <= 1e6, self, name, "in [1, 1e6]", getattr(self, name))
 
 
-def maker_config(values: dict[str, Any]) -> MakerConfig:
-    """Settings from keyword arguments. Raises: ConfigError naming an argument that is none, or its bad value."""
+def maker_config(values: dict[str, Any], default: MakerConfig) -> MakerConfig:
+    """Settings from keyword arguments; what is left out is as in `default`.
+
+    Raises: ConfigError naming an argument that is none, or its bad value.
+    """
     known = [f.name for f in dataclasses.fields(MakerConfig)]
     for name in values:
         if name not in known:
             raise ConfigError(f"{name} is not an argument; those of the task are {', '.join(known)}")
-    return MakerConfig(**values)
+    return dataclasses.replace(default, **values)
 
 
-def argument_table() -> str:
-    """The task's arguments as a Markdown table."""
-    rows = [f"| `{f.name}` | {f.default!r} | {f.metadata['doc']} |" for f in dataclasses.fields(MakerConfig)]
+def argument_table(task: MakerConfig) -> str:
+    """The task's arguments, with these defaults, as a Markdown table."""
+    rows = [f"| `{f.name}` | {getattr(task, f.name)!r} | {f.metadata['doc']} |" for f in dataclasses.fields(task)]
     return "\n".join(["| Argument | Default | Meaning |", "| --- | --- | --- |", *rows])
 
 

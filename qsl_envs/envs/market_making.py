@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.config import maker_config, market_config
+from qsl_envs.envs.config import MakerConfig, maker_config, market_config
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.vector import TradingVectorEnv, rebuild
@@ -36,6 +36,8 @@ DEFAULT_MARKET = MarketConfig(
 )  # fmt: skip
 """One venue, one agent, about 200 messages of background flow a second, spreads of a few ticks."""
 
+DEFAULT_TASK = MakerConfig()
+
 
 class MarketMakingVectorEnv(TradingVectorEnv):
     """Many `qsl/MarketMaking-v0` in one compiled call; see `MarketMakingEnv` for the task.
@@ -59,7 +61,7 @@ class MarketMakingVectorEnv(TradingVectorEnv):
             "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
             "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
-        settings = maker_config(task)
+        settings = maker_config(task, DEFAULT_TASK)
         full = market_config(DEFAULT_MARKET, config, session_ns)
         market = Market(full, num_envs, split=split, num_threads=num_threads)
         super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
@@ -69,7 +71,7 @@ class MarketMakingVectorEnv(TradingVectorEnv):
         return rebuild, (type(self), self._arguments, self.spec)
 
 
-@fill_page
+@fill_page(DEFAULT_TASK)
 class MarketMakingEnv(TradingEnv):
     """Quote both sides of one book for a session, and end flat.
 

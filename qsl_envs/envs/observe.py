@@ -1,5 +1,7 @@
 """What a market maker knows: from its feed and its reports straight into a row of observations."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.envs.fields import Field
 from qsl_envs.envs.quoting import AGENT, BOOK
@@ -70,12 +72,12 @@ def own_known(m, r, side, price, heard_by_ns):
     """Lots of the agent's orders at a price that must be among what its feed has told: known live by then."""
     clients = m.runs[r].clients
     total = 0
-    i = int(m.traders[m.runs[r].traders + AGENT].client_head)
+    i = int64(m.traders[m.runs[r].traders + AGENT].client_head)
     while i >= 0:
         c = m.clients[clients + i]
         if c.state == K_LIVE and c.side == side and c.book == BOOK and c.price == price and c.ack_ns <= heard_by_ns:
-            total += int(c.leaves_qty)
-        i = int(c.next)
+            total += int64(c.leaves_qty)
+        i = int64(c.next)
     return total
 
 
@@ -184,7 +186,7 @@ def put_own(m, r, task, env, i, obs, at, side, levels_at, count):
     run = m.runs[r]
     sign = 1 if side == BUY else -1
     open_qty, in_flight, pending, best, best_price = 0, 0, 0, NIL, 0
-    k = int(m.traders[run.traders + AGENT].client_head)
+    k = int64(m.traders[run.traders + AGENT].client_head)
     while k >= 0:
         c = m.clients[run.clients + k]
         if c.side == side and c.book == BOOK:
@@ -193,10 +195,10 @@ def put_own(m, r, task, env, i, obs, at, side, levels_at, count):
             if c.state == K_SENT:
                 in_flight += 1
             else:
-                open_qty += int(c.leaves_qty)
-                if best == NIL or sign * (int(c.price) - best_price) >= 0:  # the oldest of equals
-                    best, best_price = k, int(c.price)
-        k = int(c.next)
+                open_qty += int64(c.leaves_qty)
+                if best == NIL or sign * (int64(c.price) - best_price) >= 0:  # the oldest of equals
+                    best, best_price = k, int64(c.price)
+        k = int64(c.next)
     queue = 0
     distance_x2 = 0
     if best != NIL:
@@ -221,15 +223,15 @@ def queue_bound(m, r, task, env, side, best, levels_at, count):
     """
     run = m.runs[r]
     c = m.clients[run.clients + best]
-    price = int(c.price)
+    price = int64(c.price)
     heard_by = run.now_ns - task.feed_max_ns
-    shown = QTY_MAX * int(task.qty_scale) + 1  # deeper than the levels known
+    shown = QTY_MAX * int64(task.qty_scale) + 1  # deeper than the levels known
     for n in range(count):
         if m.scratch[levels_at + 2 * n] == price:
             shown = max(0, m.scratch[levels_at + 2 * n + 1] - own_known(m, r, side, price, heard_by))
     if c.ack_ns > heard_by:
         return shown
-    tag = (price << 32) | (int(c.serial) << 16) | best
+    tag = (price << 32) | (int64(c.serial) << 16) | best
     known_tag, known_bound = (env.bid_tag, env.bid_queue) if side == BUY else (env.ask_tag, env.ask_queue)
     if tag == known_tag:
         shown = min(shown, known_bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import TypeVar
 
 from qsl_envs.envs.config import MakerConfig, argument_table
@@ -19,12 +20,24 @@ REWARD_DOCS = {
 }
 
 
-def fill_page(cls: C) -> C:
-    """Put the observation's, the rewards' and the arguments' tables into a class docstring."""
+def fill_page(task: MakerConfig) -> Callable[[C], C]:
+    """Decorator: put the observation's, the rewards' and the arguments' tables into a class docstring.
+
+    Args:
+        task: the environment's default settings.
+    """
+
+    def fill(cls: C) -> C:
+        cls.__doc__ = _filled(cls.__doc__ or "", task)
+        return cls
+
+    return fill
+
+
+def _filled(text: str, task: MakerConfig) -> str:
     rewards = ["| Term | Meaning |", "| --- | --- |", *(f"| `{name}` | {REWARD_DOCS[name]} |" for name in REWARD_TERMS)]
-    cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").format(
-        observation_table=field_table(observation_fields(MakerConfig().levels)),
+    return inspect.cleandoc(text).format(
+        observation_table=field_table(observation_fields(task.levels)),
         reward_table="\n".join(rewards),
-        argument_table=argument_table(),
+        argument_table=argument_table(task),
     )
-    return cls

@@ -1,6 +1,6 @@
 """From an action to messages: the quotes it wants, and the difference from what stands or is on its way."""
 
-import numpy as np
+from numpy import float64, int64
 
 from qsl_envs.engine.constants import BUY, GTC, LIMIT, NIL, PRICE_MAX, SELL
 from qsl_envs.kernel.jit import kernel
@@ -14,8 +14,8 @@ AGENT, BOOK = 0, 0
 @kernel(inline=True)
 def scaled(value, low, high):
     """The whole number that a value in [-1, 1] stands for: -1 is `low`, 1 is `high`; clipped outside; halves up."""
-    a = min(max(np.float64(value), -1.0), 1.0)
-    return low + int((a + 1.0) * 0.5 * (high - low) + 0.5)
+    a = min(max(float64(value), -1.0), 1.0)
+    return low + int64((a + 1.0) * 0.5 * (high - low) + 0.5)
 
 
 @kernel
@@ -58,7 +58,7 @@ def quote(m, r, task, env, bid, bid_qty, ask, ask_qty, now_ns):
 @kernel(inline=True)
 def price_to_be(c):
     """Price of an order when all that its owner has asked for is carried out."""
-    return int(c.next_price) if (c.pending & P_REPLACE) != 0 else int(c.price)
+    return int64(c.next_price) if (c.pending & P_REPLACE) != 0 else int64(c.price)
 
 
 @kernel(inline=True)
@@ -67,10 +67,10 @@ def qty_to_be(c):
     if (c.pending & P_CANCEL) != 0:
         return 0
     if (c.pending & P_REPLACE) != 0:
-        return int(c.next_qty)
+        return int64(c.next_qty)
     if (c.pending & P_REDUCE) != 0:
-        return max(0, int(c.leaves_qty) - int(c.next_qty))
-    return int(c.leaves_qty)
+        return max(0, int64(c.leaves_qty) - int64(c.next_qty))
+    return int64(c.leaves_qty)
 
 
 @kernel
@@ -81,18 +81,18 @@ def quote_side(m, r, task, side, price, qty, now_ns):
     ones, missing ones are an additional order. The first order at another price is replaced, unless a change of it is
     under way already; the others are cancelled. Orders that were asked to end count as gone.
     """
-    clients, first = m.runs[r].clients, int(m.traders[m.runs[r].traders + AGENT].client_head)
+    clients, first = m.runs[r].clients, int64(m.traders[m.runs[r].traders + AGENT].client_head)
     there = 0
     i = first
     while i >= 0:
         c = m.clients[clients + i]
         if c.side == side and c.book == BOOK and price_to_be(c) == price:
             there += qty_to_be(c)
-        i = int(c.next)
+        i = int64(c.next)
     i = first
     while i >= 0:
         c = m.clients[clients + i]
-        following = int(c.next)
+        following = int64(c.next)
         if c.side == side and c.book == BOOK and (c.pending & P_CANCEL) == 0:
             busy = (c.pending & (P_REDUCE | P_REPLACE)) != 0
             if price_to_be(c) != price:

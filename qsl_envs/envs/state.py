@@ -45,6 +45,9 @@ TASK = record(
     ("max_loss", "i8"),  # money
     ("unfilled_penalty_ticks", "i8"),
     ("borrow_rate", "i8"),
+    ("with_day", "i8"),  # 1: the market's flow is a recorded day
+    ("first_start_ns", "i8"),  # an episode may start there, on the day's clock
+    ("last_start_ns", "i8"),
     ("feed_max_ns", "i8"),  # the longest time a record of the feed may take
     ("inventory_penalty", "f8"),
     ("tick_scale", "f8"),
@@ -84,6 +87,7 @@ class TaskArrays(NamedTuple):
     | `sums`      | float64 (env, term)         | the same, summed over the episode                  |
     | `base_keys` | int64 (env,)                | the market's: key of (split, seed)                 |
     | `episodes`  | int64 (env,)                | the market's: number of the episode                |
+    | `starts`    | int64 (env,)                | where the next episode starts on the day, NIL: drawn |
     """
 
     tasks: np.ndarray
@@ -93,3 +97,4 @@ class TaskArrays(NamedTuple):
     sums: np.ndarray
     base_keys: np.ndarray
     episodes: np.ndarray
+    starts: np.ndarray

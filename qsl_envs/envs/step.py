@@ -19,11 +19,11 @@ from qsl_envs.envs.state import (
 from qsl_envs.kernel.draw import episode_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR
+from qsl_envs.market.entries import call_advance
 from qsl_envs.market.ledger import account_of, collect_borrow, equity
 from qsl_envs.market.marks import liquidate, mark
 from qsl_envs.market.node import check_drawdown
-from qsl_envs.market.entries import call_advance
-from qsl_envs.market.world import reset_row
+from qsl_envs.market.world import reset_day_row, reset_row
 
 STEPPED, MARKET_ERROR, NOT_A_NUMBER = -1, -2, 0
 """What `step_rows` returns; a number >= NOT_A_NUMBER is the place of the first NaN among the actions."""
@@ -100,7 +100,11 @@ def begin_next(m, w, i, obs, thread):
     r = i * task.stride
     w.episodes[i] += 1
     key = episode_key(w.base_keys[i], w.episodes[i])
-    reset_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key)
+    if task.with_day != 0:
+        reset_day_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key,
+                      task.first_start_ns, task.last_start_ns, w.starts[i])  # fmt: skip
+    else:
+        reset_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key)
     take_scratch(m, task, i, thread)
     run = m.runs[r]
     account = m.accounts[account_of(m, r, AGENT, BOOK)]

@@ -361,10 +361,13 @@ def _task_arrays(market: Market, task: MakerConfig, mode: int, max_steps: int) -
                  "inventory_penalty", "tick_scale", "qty_scale"):  # fmt: skip
         setattr(t, name, getattr(task, name))
     t.post_only, t.max_loss = int(task.post_only), round(task.max_loss * config.fee_unit)
+    t.with_day = int(market.day is not None)
+    t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns
     t.max_inventory, t.borrow_rate = agent.risk.max_inventory, config.symbols[0].borrow_rate
     t.feed_max_ns = agent.feed_link.max_transit_ns
     terms = len(REWARD_TERMS)
     return TaskArrays(
         tasks=tasks, envs=np.zeros(n, ENV).view(np.recarray), mids=np.zeros((n, HISTORY), np.int64),
         terms=np.zeros((n, terms)), sums=np.zeros((n, terms)), base_keys=market.base_keys, episodes=market.episodes,
+        starts=market.starts,
     )  # fmt: skip
