@@ -47,7 +47,7 @@ DOORS = {
         "engine/match_",
         "market/",
     ),  # place in a queue; what a gate has counted, beside an account's inventory
-    "done": ("command_", "engine/", "replay/"),  # there: work, not episodes
+    "done": ("command_", "engine/", "market/", "replay/"),  # there: work, not episodes
     "trader": ("market/", "envs/"),  # the record of a participant's own node, beside VENUE
 }
 
