@@ -59,6 +59,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
         item = typing.get_args(hint)[0]
         return tuple(_convert(item, v, f"{path}[{i}]") for i, v in enumerate(value))
     if is_dataclass(hint):
+        if isinstance(value, hint):  # type: ignore[arg-type]
+            return value
         return from_dict(hint, value, path)  # type: ignore[arg-type]
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -67,6 +69,19 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
         raise ConfigError(f"{path} must be of type {hint.__name__}, was {value!r}")
     return value
+
+
+def check_types(config: Any) -> None:
+    """Require that every field of a settings object is of the type its annotation names; lists become tuples.
+
+    Raises: ConfigError naming the field: a number in quotes, a fraction or a range where one whole number belongs.
+    """
+    hints = typing.get_type_hints(type(config))
+    for f in fields(config):
+        value = getattr(config, f.name)
+        made = _convert(hints[f.name], value, f"{type(config).__name__}.{f.name}")
+        if made is not value:
+            object.__setattr__(config, f.name, made)
 
 
 def config_hash(config: Any) -> str:

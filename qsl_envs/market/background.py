@@ -2,11 +2,22 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import BUY, HOLD_BIT, LIVE_BIT, MARKET_IOC, NIL, NO_ASK, NO_BID, PRICE_MAX, SELL
+from qsl_envs.engine.constants import (
+    AUCTION_CALL,
+    BUY,
+    HOLD_BIT,
+    LIVE_BIT,
+    MARKET_IOC,
+    NIL,
+    NO_ASK,
+    NO_BID,
+    PRICE_MAX,
+    SELL,
+)
 from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.pool import release_slot
 from qsl_envs.engine.state import SIDES
-from qsl_envs.engine.views import best_shown
+from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, qty_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import consequences
@@ -30,11 +41,29 @@ def after_flow(m, r, book, side, now_ns):
 
 
 @kernel
+def takes_all(m, h, side, qty):
+    """Whether a market order of `qty` lots would leave nothing that is shown on a side of the book."""
+    orders = m.book.sides[SIDES * h + side].num_orders
+    if orders > qty:  # an order has a lot at least
+        return False
+    if orders <= 1:
+        return True
+    none = NO_BID if side == BUY else NO_ASK
+    price = best_shown(m.book, h, side)
+    while price != none:
+        qty -= shown_qty(m.book, h, side, price)
+        if qty < 0:
+            return False
+        price = next_shown(m.book, h, side, price)
+    return True
+
+
+@kernel
 def act_candidate(m, r, book, k, word, life_ns, now_ns):
     """Thin candidate k of a book by the book itself, and let it act.
 
     Smith, Farmer, Gillemot and Krishnamurthy (2003): limit orders fall on the `ticks` prices beyond the opposite best;
-    a market order that would take the last order of a side does nothing.
+    a market order that would take the last order of a side does nothing. During a call no market orders come.
     """
     run = m.runs[r]
     h = run.books + book
@@ -51,7 +80,8 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
         run.idle_candidates += 1
         return
     if kind == HIT:
-        if m.book.sides[SIDES * h + (side ^ 1)].num_orders <= 1:
+        in_call = m.book.books[h].phase == AUCTION_CALL
+        if in_call or takes_all(m, h, side ^ 1, qty):
             run.idle_candidates += 1
             return
         price = PRICE_MAX if side == BUY else 1

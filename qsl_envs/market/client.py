@@ -145,7 +145,8 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
             arrival = max(arrival, conn.up_last_ns)
             conn.up_last_ns = arrival
         draw = high_half(draw_bits(conn.order_skey, arrival)) >> 8
-        push(m, r, arrival, order_key(C_AT_VENUE, draw, number), C_AT_VENUE, msg_index)
+        # what one participant sent at one nanosecond arrives in sending order, whichever book it is for
+        push(m, r, arrival, order_key(C_AT_VENUE, draw, trader.sent), C_AT_VENUE, msg_index)
 
 
 @kernel
@@ -185,6 +186,19 @@ def known_inventory(m, r, trader_index, symbol):
 
 
 @kernel
+def within_firm_limit(m, r, trader_index, book, side, qty):
+    """Whether `qty` more open lots keep the participant within his firm-wide limit, by what he has heard."""
+    run = m.runs[r]
+    limit = m.traders[run.traders + trader_index].firm_max_inventory
+    if limit == 0:
+        return True
+    symbol = book % run.num_symbols
+    held = known_inventory(m, r, trader_index, symbol)
+    signed = held if side == BUY else -held
+    return signed + open_qty(m, r, trader_index, symbol, side) + qty <= limit
+
+
+@kernel
 def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, display_qty, stop_price, peg, offset, post_only, expire_ns, now_ns):  # fmt: skip
     """Send a new order. Returns the client record, or minus the reason that stopped it at the participant's own node."""
     run = m.runs[r]
@@ -193,12 +207,8 @@ def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, displa
         return -KILLED
     if trader.num_clients >= trader.max_open_orders:
         return -MAX_OPEN_ORDERS
-    symbol = book % run.num_symbols
-    if trader.firm_max_inventory > 0:
-        held = known_inventory(m, r, trader_index, symbol)
-        signed = held if side == BUY else -held
-        if signed + open_qty(m, r, trader_index, symbol, side) + qty > trader.firm_max_inventory:
-            return -FIRM_LIMIT
+    if not within_firm_limit(m, r, trader_index, book, side, qty):
+        return -FIRM_LIMIT
     if run.msg_free < 0:
         take_message(m, r)  # sets the error that names the size
         return -MAX_OPEN_ORDERS
@@ -209,7 +219,7 @@ def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, displa
     c.state, c.pending, c.book, c.side, c.price, c.leaves_qty = K_SENT, 0, book, side, price, qty
     c.filled_qty, c.next_price, c.next_qty, c.slot, c.true_filled, c.true_leaves = 0, NIL, 0, NIL, 0, 0
     c.cash, c.true_cash, c.fees, c.true_fees = 0, 0, 0, 0
-    c.sent_ns, c.ack_ns, c.dirty, c.gate_price = now_ns, NIL, 0, 0
+    c.sent_ns, c.ack_ns, c.dirty, c.gate_price, c.heard_number = now_ns, NIL, 0, 0, NIL
     k = take_message(m, r)
     msg = m.msgs[run.msgs + k]
     msg.kind, msg.book, msg.client, msg.side, msg.order_type, msg.tif = (
@@ -232,7 +242,8 @@ def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, displa
 def send_change(m, r, client, kind, price, qty, now_ns):
     """Ask for a cancel, a reduce (by `qty`), a replace (to `price` and `qty` open) or the status of an order sent before.
 
-    Returns 1 if it went out, 0 if the same is already pending or the pool of messages is used up.
+    Returns 1 if it went out, 0 if the same is already pending, the participant's own node stopped it, or the pool of
+    messages is used up.
     """
     run = m.runs[r]
     c = m.clients[run.clients + client]
@@ -242,6 +253,11 @@ def send_change(m, r, client, kind, price, qty, now_ns):
     if kind == M_REPLACE:
         trader = m.traders[run.traders + c.owner]
         if trader.killed != 0:
+            return 0
+        more = qty - int64(c.leaves_qty)
+        if more > 0 and not within_firm_limit(m, r, int64(c.owner), int64(c.book), int64(c.side), more):
+            trader.rejects += 1
+            trader.last_reason = FIRM_LIMIT
             return 0
         c.next_price, c.next_qty = price, qty
     k = take_message(m, r)
@@ -265,20 +281,31 @@ def send_change(m, r, client, kind, price, qty, now_ns):
 
 
 @kernel
+def send_cancel_book(m, r, trader_index, book, now_ns):
+    """Send `cancel_all` to one book; under the kill switch it closes the gate there too."""
+    run = m.runs[r]
+    k = take_message(m, r)
+    if k < 0:
+        return
+    msg = m.msgs[run.msgs + k]
+    msg.kind, msg.book, msg.client = M_CANCEL_ALL, book, NIL
+    msg.extra = m.traders[run.traders + trader_index].killed
+    dispatch(m, r, trader_index, k, now_ns)
+
+
+@kernel
 def send_cancel_all(m, r, trader_index, now_ns):
-    """Send `cancel_all` to every book; what is in flight is cancelled too when it arrives later (the gates block)."""
+    """Send `cancel_all` to every book; what is in flight is cancelled too when it arrives later (the gates block).
+
+    Every order is watched: where the line loses the message, its owner asks for the order's status, and cancels it.
+    """
     run = m.runs[r]
     for book in range(run.num_books):
-        k = take_message(m, r)
-        if k < 0:
-            return
-        msg = m.msgs[run.msgs + k]
-        msg.kind, msg.book, msg.client = M_CANCEL_ALL, book, NIL
-        msg.extra = m.traders[run.traders + trader_index].killed
-        dispatch(m, r, trader_index, k, now_ns)
-    i = m.traders[run.traders + trader_index].client_head
+        send_cancel_book(m, r, trader_index, book, now_ns)
+    i = int64(m.traders[run.traders + trader_index].client_head)
     while i >= 0:
         m.clients[run.clients + i].pending |= P_CANCEL
+        watch(m, r, i, now_ns)
         i = int64(m.clients[run.clients + i].next)
 
 

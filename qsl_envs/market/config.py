@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qsl_envs.engine.config import EngineConfig
+from qsl_envs.engine.config import WINDOW_MAX, WINDOW_MIN, EngineConfig
 from qsl_envs.errors import require
 from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.market.constants import CODE_SHIFT
 from qsl_envs.network.config import LinkConfig
-from qsl_envs.settings import config_hash, from_dict, load_yaml, save_yaml, to_dict
+from qsl_envs.settings import check_types, config_hash, from_dict, load_yaml, save_yaml, to_dict
 
 STP_NAMES = ("off", "cancel_taker", "cancel_resting", "cancel_both", "decrement")
 UNLIMITED = 2**31 - 1
@@ -27,9 +29,29 @@ class FeeTier:
     taker_fee_bps: float
 
     def __post_init__(self):
+        check_types(self)
         require(self.volume > 0, self, "volume", "> 0 lots", self.volume)
         for name in ("maker_fee_bps", "taker_fee_bps"):
             _rate(self, name, getattr(self, name))
+
+
+PHASES = ("halt", "call", "open")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseChange:
+    """What a venue does at a set time of the session.
+
+    `halt`: new orders are refused (HALTED), cancels go on. `call`: orders gather without matching, the indicative price
+    and imbalance are published. `open`: the call, if there was one, is uncrossed, and trading is continuous.
+    """
+
+    at_ns: int
+    action: str
+
+    def __post_init__(self):
+        require(0 <= self.at_ns <= DAY_NS, self, "at_ns", "in [0, one day]", self.at_ns)
+        require(self.action in PHASES, self, "action", f"one of {', '.join(PHASES)}", self.action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +80,23 @@ class VenueConfig:
     impact_ticks: float = 0.0
     """temporary impact: ticks per lot that a taker pays at full participation, for flow that cannot react"""
     keep_on_decrease: bool = False
+    outages: tuple[tuple[int, int], ...] = ()
+    """(start_ns, end_ns) windows of the session, sorted and apart: what arrives then is lost"""
+    schedule: tuple[PhaseChange, ...] = ()
+    """halts and calls, by rising time: an opening call is (0, call), (t, open); a resumption halt, call, open"""
+    auction_fee_bps: float = 0.0
+    """of both sides of an auction's trades"""
 
     def __post_init__(self):
-        for name in ("maker_fee_bps", "taker_fee_bps"):
+        check_types(self)
+        for name in ("maker_fee_bps", "taker_fee_bps", "auction_fee_bps"):
             _rate(self, name, getattr(self, name))
+        for name in ("maker_lot_fee", "taker_lot_fee"):
+            value = getattr(self, name)
+            require(-1e6 <= value <= 1e6, self, name, "in [-1e6, 1e6] ticks per lot", value)
+        _windows(self, "outages", self.outages)
+        times = [c.at_ns for c in self.schedule]
+        require(times == sorted(set(times)), self, "schedule", "by rising time", times)
         require(self.stp in STP_NAMES, self, "stp", f"one of {', '.join(STP_NAMES)}", self.stp)
         require(0 <= self.service_ns < 10**9, self, "service_ns", "in [0, 1 s)", self.service_ns)
         require(1 <= self.gateway_slots <= 2**20, self, "gateway_slots", "in [1, 2**20]", self.gateway_slots)
@@ -72,6 +107,14 @@ class VenueConfig:
         require(len(self.tiers) <= 3, self, "tiers", "at most three", len(self.tiers))
         volumes = [t.volume for t in self.tiers]
         require(volumes == sorted(set(volumes)), self, "tiers", "by rising volume", volumes)
+
+
+def _windows(owner, name, windows):
+    last = -1
+    for window in windows:
+        pair = len(window) == 2 and 0 <= window[0] < window[1] <= DAY_NS
+        require(pair and window[0] > last, owner, name, "pairs 0 <= start_ns < end_ns, sorted and apart", windows)
+        last = window[1]
 
 
 def _rate(owner, name, bps):
@@ -94,6 +137,9 @@ class SymbolConfig:
     """money units per lot and second on short inventory"""
 
     def __post_init__(self):
+        check_types(self)
+        require(0 < self.tick_size_usd <= 1e9, self, "tick_size_usd", "in (0, 1e9]", self.tick_size_usd)
+        require(1 <= self.lot_size <= 10**9, self, "lot_size", "in [1, 1e9]", self.lot_size)
         require(1 <= self.start_price < 2**30, self, "start_price", "in [1, 2**30) ticks", self.start_price)
         require(0 <= self.borrow_rate < 2**30, self, "borrow_rate", "in [0, 2**30)", self.borrow_rate)
 
@@ -114,16 +160,22 @@ class RiskConfig:
     """messages that may come at once under a rate limit"""
     max_drawdown: float = 0.0
     """ticks x lots that known equity may fall below its peak before the kill switch acts; 0: never"""
+    risk_check_ns: int = 1_000_000_000
+    """with a drawdown limit: how often it is looked at beside the times at which a report is heard"""
     firm_max_inventory: int = 0
     """checked at the participant's own node on what it has heard; 0: none"""
 
     def __post_init__(self):
+        check_types(self)
         for name in ("max_inventory", "max_order_qty", "max_open_orders", "burst"):
             value = getattr(self, name)
             require(1 <= value <= UNLIMITED, self, name, "in [1, 2**31)", value)
         require(1 <= self.max_notional < 2**60, self, "max_notional", "in [1, 2**60)", self.max_notional)
         require(0 <= self.messages_per_s <= 1e9, self, "messages_per_s", "in [0, 1e9]", self.messages_per_s)
-        require(0 <= self.max_drawdown <= 1e15, self, "max_drawdown", "in [0, 1e15]", self.max_drawdown)
+        require(0 <= self.max_drawdown <= 1e12, self, "max_drawdown", "in [0, 1e12]", self.max_drawdown)
+        require(1 <= self.risk_check_ns <= DAY_NS, self, "risk_check_ns", "in [1, one day]", self.risk_check_ns)
+        firm = self.firm_max_inventory
+        require(0 <= firm <= UNLIMITED, self, "firm_max_inventory", "in [0, 2**31)", firm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +195,11 @@ class ParticipantConfig:
     risk: RiskConfig = field(default_factory=RiskConfig)
 
     def __post_init__(self):
+        check_types(self)
         require(0 <= self.reaction_ns < 10**12, self, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
+        require(abs(self.cash) <= 1e10, self, "cash", "in [-1e10, 1e10] ticks x lots", self.cash)
+        held, most = self.inventory, self.risk.max_inventory
+        require(abs(held) <= most, self, "inventory", f"within risk.max_inventory = {most}", held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +222,7 @@ class SizeConfig:
     """buckets of the cancel wheel, a power of two >= 64"""
 
     def __post_init__(self):
+        check_types(self)
         for name in ("tape", "wheel"):
             v = getattr(self, name)
             require(v >= 16 and v & (v - 1) == 0, self, name, "a power of two >= 16", v)
@@ -174,6 +231,11 @@ class SizeConfig:
         require(1 <= self.max_clients <= 2**15, self, "max_clients", "in [1, 2**15]", self.max_clients)
         for name in ("max_messages", "max_calendar"):
             require(1 <= getattr(self, name) <= 2**24, self, name, "in [1, 2**24]", getattr(self, name))
+        window = self.window_ticks
+        power = WINDOW_MIN <= window <= WINDOW_MAX and window & (window - 1) == 0
+        require(power, self, "window_ticks", f"a power of two in [{WINDOW_MIN}, {WINDOW_MAX}]", window)
+        require(0 <= self.max_special <= 2**20, self, "max_special", "in [0, 2**20]", self.max_special)
+        require(16 <= self.max_events <= 2**20, self, "max_events", "in [16, 2**20]", self.max_events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +265,7 @@ class MarketConfig:
     size: SizeConfig = field(default_factory=SizeConfig)
 
     def __post_init__(self):
+        check_types(self)
         require(len(self.venues) >= 1, self, "venues", "at least one", len(self.venues))
         require(len(self.symbols) >= 1, self, "symbols", "at least one", len(self.symbols))
         require(1 <= self.session_ns <= DAY_NS, self, "session_ns", "in [1, one day]", self.session_ns)
@@ -211,8 +274,17 @@ class MarketConfig:
         require(1 <= self.templates <= 64, self, "templates", "in [1, 64]", self.templates)
         for name in ("snapshot_ns", "heartbeat_ns", "order_timeout_ns", "impact_window_ns"):
             require(0 < getattr(self, name) <= DAY_NS, self, name, "in (0, one day]", getattr(self, name))
+        if self.burn_in_ns is not None:
+            require(0 <= self.burn_in_ns <= DAY_NS, self, "burn_in_ns", "in [0, one day]", self.burn_in_ns)
+        for kind in ("venues", "symbols", "participants"):
+            names = [item.name for item in getattr(self, kind)]
+            require(len(set(names)) == len(names), self, kind, "of different names", names)
+        require(self.num_books <= 1 << (31 - CODE_SHIFT), self, "venues x symbols", "at most 2048", self.num_books)
         room = 0
         for p in self.participants:
+            share = min(p.risk.max_inventory, p.risk.max_notional)
+            require(share >= len(self.venues), self, f"participants[{p.name}].risk.max_inventory",
+                    f">= {len(self.venues)}, a lot for each venue", share)  # fmt: skip
             top = max(s.start_price for s in self.symbols) * 4
             product = top * p.risk.max_inventory * self.fee_unit
             require(product < 2**62, self, f"participants[{p.name}].risk.max_inventory",
@@ -220,9 +292,10 @@ class MarketConfig:
             room += p.risk.max_open_orders
         if self.flow is not None:
             need = self.flow.mean_orders
-            most = int(need + 6 * math.sqrt(need) + 16)
+            most = int(need + 6 * math.sqrt(need) + 16) + min(room, self.size.max_clients)
             require(self.size.max_orders >= most, self.size, "max_orders",
-                    f">= {most} for this flow (births x mean life, six standard deviations)", self.size.max_orders)  # fmt: skip
+                    f">= {most} for this flow (births x mean life, six standard deviations, and participants' orders)",
+                    self.size.max_orders)  # fmt: skip
         for v in self.venues:
             for fee in (v.maker_lot_fee, v.taker_lot_fee):
                 money = fee * self.fee_unit
@@ -261,3 +334,7 @@ class MarketConfig:
     def hash(self) -> str:
         """Hex digest of all settings."""
         return config_hash(self)
+
+    def template_hash(self) -> str:
+        """Hex digest that the draws of warm templates are keyed by: a market and its mirror image share them."""
+        return config_hash(dataclasses.replace(self, mirror=False))

@@ -2,12 +2,16 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import BUY, EV_FILL, EV_LEVEL, EV_REPRICED, EV_STOP_DONE, EV_TRIGGERED, NIL
+from qsl_envs.engine.constants import BUY, EV_FILL, EV_LEVEL, EV_REPRICED, EV_STOP_DONE, EV_TRIGGERED, HOLD_BIT, NIL
 from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of
+from qsl_envs.market.constants import CROSS
 from qsl_envs.market.gate import gate_of, shrink_order
 from qsl_envs.market.ledger import (  # fmt: skip
+    IN_AUCTION,
+    MAKER,
+    TAKER,
     account_of,
     accrue_short,
     book_trade,
@@ -23,7 +27,7 @@ from qsl_envs.replay.playback import EV_PRINT
 
 
 @kernel
-def settle_side(m, r, book, owner, tag, maker, sign, price, qty):
+def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     """Book one side of a trade: account, fee, the gate's position and, for a participant's order, its totals."""
     run = m.runs[r]
     venue, symbol = book // run.num_symbols, book % run.num_symbols
@@ -32,19 +36,46 @@ def settle_side(m, r, book, owner, tag, maker, sign, price, qty):
     if owner >= 0:
         accrue_short(account, run.now_ns)
     book_trade(account, sign, price, qty, run.fee_unit)
-    fee = trade_fee(m, r, venue, account.volume, maker, price, qty)
+    fee = trade_fee(m, r, venue, account.volume, role, price, qty)
     if fee != 0:
         pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, venue), symbol)], fee)
     if owner < 0:
         return
     m.gates[gate_of(m, r, owner, book)].position += sign * qty
-    if not maker:
+    if role == TAKER:
         fee += charge_impact(m, r, book, owner, symbol, qty)
     client = client_of(m, r, tag)
     c = m.clients[run.clients + client]
     c.true_filled += qty
     c.true_cash -= sign * price * qty * run.fee_unit + fee
     c.true_fees += fee
+
+
+@kernel
+def settle_cross(m, r, book, e, price, qty):
+    """Book an auction's trade: `slot` of the event is the buy, `taker_slot` the sell; nobody is the aggressor."""
+    run = m.runs[r]
+    b = m.book.books[run.books + book]
+    flow = m.flows[run.flows + book]
+    flow.trades += 1
+    flow.traded_qty += qty
+    flow.volume += qty
+    settle_in_cross(m, r, book, int64(e.owner), int64(e.tag), 1, price, qty)
+    sell = m.book.orders[b.orders_base + e.taker_slot]
+    if (sell.bits & HOLD_BIT) != 0:
+        settle_in_cross(m, r, book, NIL, NIL, -1, price, qty)
+    else:
+        settle_in_cross(m, r, book, int64(sell.owner), int64(sell.tag), -1, price, qty)
+
+
+@kernel
+def settle_in_cross(m, r, book, owner, tag, sign, price, qty):
+    """One side of an auction's trade, and the open lots of a participant's order."""
+    settle_side(m, r, book, owner, tag, IN_AUCTION, sign, price, qty)
+    if owner >= 0:
+        client = client_of(m, r, tag)
+        shrink_client(m, r, book, tag, qty, m.clients[m.runs[r].clients + client].true_leaves == qty)
+        mark_dirty(m, r, client, 0, 0)
 
 
 @kernel
@@ -108,7 +139,13 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
     run = m.runs[r]
     b = m.book.books[run.books + book]
     flow = m.flows[run.flows + book]
+    tape = m.tapes[run.tapes + book]
     taker_side, taker_owner, taker_tag = side, owner, tag
+    if tape.stop_open != 0:  # the events before these ended amid the fills of a triggered stop
+        taker_tag = tape.stop_open - 1
+        c = m.clients[run.clients + client_of(m, r, taker_tag)]
+        taker_side, taker_owner = int64(c.side), int64(c.owner)
+    first_side = taker_side
     for n in range(b.num_events):
         e = m.book.events[b.events_base + n]
         kind = int64(e.kind)
@@ -116,9 +153,12 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
             continue
         if kind == EV_FILL:
             price, qty = int64(e.price), int64(e.qty)
+            if taker_side == CROSS:
+                settle_cross(m, r, book, e, price, qty)
+                continue
             sign = 1 if taker_side == BUY else -1
-            settle_side(m, r, book, taker_owner, taker_tag, False, sign, price, qty)
-            settle_side(m, r, book, int64(e.owner), int64(e.tag), True, -sign, price, qty)
+            settle_side(m, r, book, taker_owner, taker_tag, TAKER, sign, price, qty)
+            settle_side(m, r, book, int64(e.owner), int64(e.tag), MAKER, -sign, price, qty)
             flow.trades += 1
             flow.traded_qty += qty
             flow.volume += qty
@@ -131,15 +171,17 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
             flow.volume += int64(e.qty)
         elif kind == EV_TRIGGERED:
             taker_owner, taker_tag = int64(e.owner), int64(e.tag)
-            taker_side = int64(m.book.orders[b.orders_base + e.slot].bits) & 1
+            taker_side = int64(m.clients[run.clients + client_of(m, r, taker_tag)].side)
+            tape.stop_open = taker_tag + 1
         elif kind == EV_STOP_DONE:
             if e.owner >= 0:
                 end_stop(m, r, book, int64(e.tag), int64(e.leaves_qty), int64(e.taker_slot))
             taker_side, taker_owner, taker_tag = side, owner, tag
+            tape.stop_open = 0
         elif e.owner >= 0 and kind != EV_REPRICED:
             shrink_client(m, r, book, int64(e.tag), int64(e.qty), e.leaves_qty == 0)
             mark_dirty(m, r, client_of(m, r, int64(e.tag)), 1, int64(e.taker_slot))
-    publish(m, r, book, now_ns, side)
+    publish(m, r, book, now_ns, first_side, side)
 
 
 @kernel

@@ -10,6 +10,8 @@ M_ACK, M_FILL, M_CANCELED, M_REJECT, M_REPLACED, M_STATUS_ANSWER, M_CANCEL_REJEC
 
 # classes of calendar entries: their order at one nanosecond
 C_REGIME, C_DEADLINE, C_SERVICE_END, C_AT_VENUE, C_AT_NODE, C_WAKE, C_FLOW = 0, 1, 2, 3, 4, 5, 6
+C_RISK = 7
+"""Kind of an entry of class C_WAKE: a participant looks at his drawdown."""
 
 # state of a CLIENT record, as its owner knows it
 K_FREE, K_SENT, K_LIVE = 0, 1, 2
@@ -20,6 +22,8 @@ P_CANCEL, P_REDUCE, P_REPLACE = 1, 2, 4
 PUB_LEVEL, PUB_TRADE = 0, 1
 PUB_SIDE_BIT = 2  # of the level, or of the aggressor
 PUB_LAST_BIT = 4
+PUB_CROSS_BIT = 8  # a print of an auction: no aggressor
+PUB_CALL_BIT = 16  # no trade: indicative price, its volume (before) and imbalance (after) of a call
 
 # kinds of service-line entries
 L_MESSAGE, L_CANDIDATE, L_CANCEL_TICK = 0, 1, 2
@@ -29,6 +33,12 @@ STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR = 0, 1, 2, 3
 
 # RUN.error: what was too small
 E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS = 0, 1, 2, 3, 4, 5, 6
+
+CROSS = -1
+"""Instead of an aggressor's side: both sides of the trade met in an auction."""
+PHASE_HALT, PHASE_CALL, PHASE_OPEN = 0, 1, 2
+"""Actions of a schedule: no new orders; orders gather without matching; uncross, if there was a call, and trade on."""
+SCHEDULE_LONGS = 3
 
 DAY_BOOK = 0
 """The book whose flow a recorded day is."""

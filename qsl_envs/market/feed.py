@@ -8,10 +8,10 @@ heard: nothing is stored per listener but these numbers.
 
 from numpy import int64
 
-from qsl_envs.engine.constants import BUY, NO_ASK, NO_BID
+from qsl_envs.engine.constants import BUY, NIL, NO_ASK, NO_BID
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import NEVER, PUB_SIDE_BIT, PUB_TRADE
+from qsl_envs.market.constants import NEVER, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_SIDE_BIT, PUB_TRADE
 from qsl_envs.network.links import LOST, transit_ns
 
 
@@ -65,12 +65,7 @@ def hear(m, r, v, now_ns):
             if p.seq != seq:
                 break
             if not lost and (p.code & 1) == PUB_TRADE:
-                view.last_print = p.price
-                view.prints += 1
-                if (p.code & PUB_SIDE_BIT) == 0:
-                    view.volume_buy += p.after
-                else:
-                    view.volume_sell += p.after
+                hear_print(view, p)
             view.cursor += 1
         if whole:
             view.tail = view.cursor
@@ -79,6 +74,22 @@ def hear(m, r, v, now_ns):
         view.recover_ns = NEVER
         view.gaps += view.unseen
         view.unseen = 0
+
+
+@kernel
+def hear_print(view, p):
+    """Take up a print, or the state of a call."""
+    if (p.code & PUB_CALL_BIT) != 0:
+        view.call_price, view.call_volume, view.call_imbalance = p.price, p.before, p.after
+        return
+    view.last_print = p.price
+    view.prints += 1
+    if (p.code & PUB_CROSS_BIT) != 0:
+        view.call_price, view.call_volume, view.call_imbalance = NIL, 0, 0
+    elif (p.code & PUB_SIDE_BIT) == 0:
+        view.volume_buy += p.after
+    else:
+        view.volume_sell += p.after
 
 
 @kernel

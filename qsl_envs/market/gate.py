@@ -1,6 +1,6 @@
 """Pre-trade risk at a venue's door: only what that venue knows, open orders at their worst case."""
 
-from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID
+from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID, STOP
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
@@ -26,7 +26,7 @@ def gate_of(m, r, trader, book):
 
 @kernel
 def worst_price(m, h, side, order_type, price):
-    """The price at which an order's notional is counted: its limit, or for a market order the opposite touch."""
+    """The price at which an order's notional is counted: its limit or stop price, or for a market order the opposite touch."""
     if order_type != MARKET and price > 0:
         return price
     touch = best_shown(m.book, h, side ^ 1)
@@ -76,12 +76,13 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
     worst = worst_price(m, h, side, order_type, price)
     if gate.open_notional - replaced_qty * replaced_price + worst * qty > gate.max_notional:
         return MAX_NOTIONAL
-    if order_type != MARKET and price > 0:
+    if order_type != MARKET and order_type != STOP and price > 0:
         if venue.collar_ticks > 0:
             touch = best_shown(m.book, h, side)
             if touch != NO_BID and touch != NO_ASK and abs(price - touch) > venue.collar_ticks:
                 return COLLAR
-        if venue.band_high > 0 and (price > venue.band_high if side == BUY else price < venue.band_low):
+        beyond = (price - m.tapes[run.tapes + book].start_price) * (1 - 2 * side)
+        if venue.band_ticks > 0 and beyond > venue.band_ticks:
             return BAND
     return NONE
 

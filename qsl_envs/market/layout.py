@@ -9,7 +9,7 @@ from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDES
 from qsl_envs.flow.poisson import BLOCK_LONGS, FLOW_RECORD, set_flow
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.config import MarketConfig
+from qsl_envs.market.config import PHASES, MarketConfig
 from qsl_envs.market.constants import NEVER
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
@@ -28,7 +28,7 @@ from qsl_envs.market.state import (
     MarketArrays,
 )
 from qsl_envs.network.config import LinkConfig
-from qsl_envs.network.state import allocate_links
+from qsl_envs.network.state import allocate_links, schedule_longs
 from qsl_envs.replay.playback import PLAY
 
 SECTION_RECORDS = {
@@ -90,9 +90,32 @@ def market_layout(config: MarketConfig) -> Layout:
 
 def market_arrays(arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray) -> MarketArrays:
     """The views that kernels take."""
-    links, link_longs = allocate_links(distinct_links(config))
+    links, timelines = allocate_links(distinct_links(config))
+    link_longs = np.concatenate([timelines, venue_windows(config)[0]])
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
-                        entries=np.zeros(2, np.int64))  # fmt: skip
+                        entries=np.zeros(2, np.int64),
+                        schedule=phase_longs(config))  # fmt: skip
+
+
+def venue_windows(config: MarketConfig) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Outages of all venues, as they lie behind the links' timelines: (start_ns, end_ns) pairs.
+
+    Returns: the int64 numbers; for each venue where they start in `link_longs`, and how many they are.
+    """
+    at = sum(schedule_longs(link) for link in distinct_links(config)) + 1
+    numbers: list[int] = []
+    places = []
+    for venue in config.venues:
+        outages = [t for window in venue.outages for t in window]
+        places.append((at + len(numbers), len(outages)))
+        numbers += outages
+    return np.array(numbers, np.int64), places
+
+
+def phase_longs(config: MarketConfig) -> np.ndarray:
+    """(at_ns, venue, action) of every scheduled phase change, int64, one after another."""
+    rows = [(c.at_ns, v, PHASES.index(c.action)) for v, venue in enumerate(config.venues) for c in venue.schedule]
+    return np.array([n for row in rows for n in row] or [0], np.int64)
 
 
 def scratch_longs(config: MarketConfig, levels: int = 64) -> int:
@@ -123,6 +146,7 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     run.snapshot_ns, run.heartbeat_ns = config.snapshot_ns, config.heartbeat_ns
     run.order_timeout_ns = config.order_timeout_ns
     run.impact_window_ns = config.impact_window_ns if any(v.impact_ticks > 0 for v in config.venues) else 0
+    run.num_changes = sum(len(v.schedule) for v in config.venues)
     run.dirty_head = run.dirty_tail = -1
     run.plays = layout.base("plays", replica)
     run.flow_next_ns = run.wheel_next_ns = run.day_next_ns = NEVER
@@ -157,9 +181,11 @@ def _init_flows(m, layout, config, run, replica):
             set_flow(flow, config.flow)
         tape = m.tapes[run.tapes + b]
         tape.first_pub = layout.base("pubs", replica) + config.size.tape * b
+        tape.deadline_ns, tape.start_price = NEVER, start
 
 
 def _init_venues(m, layout, config, run, replica):
+    windows = venue_windows(config)[1]
     for v, c in enumerate(config.venues):
         venue = m.venues[run.venues + v]
         venue.service_ns, venue.line_max = c.service_ns, c.gateway_slots
@@ -167,6 +193,7 @@ def _init_venues(m, layout, config, run, replica):
         venue.collar_ticks, venue.max_order_qty = c.collar_ticks, c.max_order_qty
         venue.maker_lot_fee = round(c.maker_lot_fee * config.fee_unit)
         venue.taker_lot_fee = round(c.taker_lot_fee * config.fee_unit)
+        venue.auction_rate = round(c.auction_fee_bps * 100)
         venue.impact_rate = round(c.impact_ticks * config.fee_unit)
         venue.num_tiers = 1 + len(c.tiers)
         venue.maker_rate_0, venue.taker_rate_0 = round(c.maker_fee_bps * 100), round(c.taker_fee_bps * 100)
@@ -174,9 +201,10 @@ def _init_venues(m, layout, config, run, replica):
             setattr(venue, f"tier_volume_{i}", tier.volume)
             setattr(venue, f"maker_rate_{i}", round(tier.maker_fee_bps * 100))
             setattr(venue, f"taker_rate_{i}", round(tier.taker_fee_bps * 100))
-        if c.band_ticks > 0:
-            start = config.symbols[0].start_price
-            venue.band_low, venue.band_high = start - c.band_ticks, start + c.band_ticks
+        venue.band_ticks = c.band_ticks
+        at, outages = windows[v]
+        venue.out_from_ns = venue.out_to_ns = NEVER
+        venue.outages_at, venue.outages_end = at, at + outages
 
 
 def _init_traders(m, config, run):
@@ -190,13 +218,14 @@ def _init_traders(m, config, run):
         t.max_open_orders, t.firm_max_inventory = risk.max_open_orders, risk.firm_max_inventory
         t.message_gap_ns = round(1e9 / risk.messages_per_s) if risk.messages_per_s > 0 else 0
         t.message_burst_ns = t.message_gap_ns * (risk.burst - 1)
-        t.max_drawdown = round(risk.max_drawdown * config.fee_unit)
+        t.max_drawdown, t.risk_check_ns = round(risk.max_drawdown * config.fee_unit), risk.risk_check_ns
         t.reaction_ns, t.client_head, t.is_agent = c.reaction_ns, -1, 1
         cash = round(c.cash * config.fee_unit)
         t.known_cash = t.peak_known = cash
         for s in range(symbols):
             a = m.accounts[run.accounts + p * symbols + s]
             a.cash = a.initial_cash = cash if s == 0 else 0
+            a.borrow_rate = config.symbols[s].borrow_rate
             a.inventory = a.initial_inventory = c.inventory
             a.basis = a.initial_basis = c.inventory * config.symbols[s].start_price * config.fee_unit
         for b in range(books):
@@ -211,6 +240,7 @@ def _init_traders(m, config, run):
                 c.report_link.drop_ppm,
                 len(c.order_link.outages),
                 len(c.report_link.outages),
+                len(config.venues[b // symbols].outages),
             )
             n.lossy = int(any(lossy))
             n.heard_number = -1

@@ -11,6 +11,8 @@ from qsl_envs.kernel.jit import kernel
 RATE_UNIT = 1_000_000
 """A fee rate counts 0.01 bp = 1e-6 of the notional."""
 SECOND = 1_000_000_000
+TAKER, MAKER, IN_AUCTION = 0, 1, 2
+"""Role of one side of a trade: what its fee goes by."""
 
 
 @kernel(inline=True)
@@ -62,9 +64,12 @@ def tier_of(venue, volume):
 
 
 @kernel(inline=True)
-def trade_fee(m, r, venue_index, volume, maker, price, qty):
+def trade_fee(m, r, venue_index, volume, role, price, qty):
     """Fee in money (negative: a rebate) of one side of a trade."""
     venue = m.venues[m.runs[r].venues + venue_index]
+    if role == IN_AUCTION:
+        return rate_fee(price * qty, venue.auction_rate, m.runs[r].fee_unit) if venue.auction_rate != 0 else 0
+    maker = role == MAKER
     if maker:
         rate, lot_fee = venue.maker_rate_0, venue.maker_lot_fee
     else:

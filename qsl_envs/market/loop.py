@@ -7,6 +7,9 @@ from qsl_envs.market.calendar import first_time, pop
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_NODE,
     C_AT_VENUE,
+    C_DEADLINE,
+    C_REGIME,
+    C_RISK,
     C_SERVICE_END,
     C_WAKE,
     CODE_SHIFT,
@@ -19,7 +22,9 @@ from qsl_envs.market.constants import (  # fmt: skip
     STOP_TIME,
 )
 from qsl_envs.market.day import act_day
-from qsl_envs.market.node import hear_reports, time_out
+from qsl_envs.market.deadline import expire
+from qsl_envs.market.node import check_risk, hear_reports, time_out
+from qsl_envs.market.phase import change_phase
 from qsl_envs.market.service import arrive, end_service
 from qsl_envs.market.wheel import take
 
@@ -32,7 +37,7 @@ def advance(m, r, until_ns):
     """
     run = m.runs[r]
     run.stop = STOP_TIME
-    end = min(until_ns, run.close_ns)
+    end = max(run.now_ns, min(until_ns, run.close_ns))  # time never runs back
     while True:
         t_cal = first_time(m, r)
         t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, run.flow_next_ns))
@@ -48,8 +53,14 @@ def advance(m, r, until_ns):
                 hear_reports(m, r, arg, t)
             elif what == C_SERVICE_END:
                 end_service(m, r, arg, t)
+            elif what == C_REGIME:
+                change_phase(m, r, arg, t)
             elif what == C_WAKE:
                 time_out(m, r, arg, t)
+            elif what == C_DEADLINE:
+                expire(m, r, arg, t)
+            elif what == C_RISK:
+                check_risk(m, r, arg, t)
         elif run.day_next_ns == t:
             act_day(m, r, t)
         elif run.wheel_next_ns == t:

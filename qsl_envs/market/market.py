@@ -32,7 +32,7 @@ from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import fill_entries
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.ledger import equity
-from qsl_envs.market.marks import mark
+from qsl_envs.market.marks import liquidate, mark
 from qsl_envs.market.world import make_template
 from qsl_envs.replay.events import EVENT_ROW, EventTable
 from qsl_envs.replay.playback import reserve_slots
@@ -128,7 +128,7 @@ class Market:
         burn_in = config.burn_in_ns
         if burn_in is None:
             burn_in = int(5e9 / config.flow.cancel_rate) if config.flow else 0
-        digest = config.hash()
+        digest = config.template_hash()
         for k in range(config.templates):
             row = self.num_replicas + k
             lay.init_row(self.arrays, self.layout, config, row)
@@ -180,6 +180,8 @@ class Market:
                        mask, self._keys)  # fmt: skip
 
         self.threads.run(self.num_replicas, work)
+        for i in np.flatnonzero(mask):
+            self._check_room(int(i))
 
     # --- time
 
@@ -189,6 +191,7 @@ class Market:
         Returns: int64 (num_replicas,), why each came back: STOP_TIME, STOP_FILL, STOP_CLOSE.
         Raises: CapacityError naming the structure that was too small, its size, and the setting to raise.
         """
+        require((self.episodes >= 0).all(), "Market", "advance", "called after `reset`", "a replica without a world")
         until = np.broadcast_to(np.asarray(until_ns, np.int64), (self.num_replicas,)).copy()
 
         def work(first, last, thread):
@@ -199,6 +202,10 @@ class Market:
         if (self._stops == STOP_ERROR).any():
             self.raise_error(int(np.flatnonzero(self._stops == STOP_ERROR)[0]))
         return self._stops.copy()
+
+    def _check_room(self, replica: int) -> None:
+        if self.arrays.runs[replica * self.stride].error != 0:
+            self.raise_error(replica)
 
     def raise_error(self, row: int) -> None:
         """Raise the CapacityError of a row whose kernels have run out of room."""
@@ -219,6 +226,7 @@ class Market:
 
     def _run(self, replica: int) -> int:
         require(0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError)  # fmt: skip
+        require(self.episodes[replica] >= 0, "Market", "replica", "one that has been reset", replica, OrderError)
         return replica * self.stride
 
     def _agent(self, agent: int | str) -> int:
@@ -227,6 +235,14 @@ class Market:
         known = isinstance(index, (int, np.integer)) and 0 <= index < len(names)
         require(known, "Market", "agent", f"one of {names} or its index", agent, OrderError)
         return int(index)
+
+    def _book(self, book: int) -> None:
+        books = self.config.num_books
+        require(0 <= book < books, "Market", "book", f"in [0, {books})", book, OrderError)
+
+    def _symbol(self, symbol: int) -> None:
+        symbols = len(self.config.symbols)
+        require(0 <= symbol < symbols, "Market", "symbol", f"in [0, {symbols})", symbol, OrderError)
 
     def send(self, side: int, qty: int, price: int | None = None, *, replica: int = 0, agent: int | str = 0,
              book: int = 0, order_type: int | None = None, tif: int = GTC, display_qty: int | None = None,
@@ -245,22 +261,30 @@ class Market:
         require(side in (BUY, SELL), "Market.send", "side", "BUY (0) or SELL (1)", side, OrderError)
         require(0 < qty < 2**31, "Market.send", "qty", "in [1, 2**31) lots", qty, OrderError)
         require(price is None or 0 < price < 2**31, "Market.send", "price", "in [1, 2**31) ticks", price, OrderError)
-        books = self.config.num_books
-        require(0 <= book < books, "Market.send", "book", f"in [0, {books})", book, OrderError)
+        self._book(book)
+        for name, value in (("display_qty", display_qty), ("stop_price", stop_price)):
+            require(value is None or 0 <= value < 2**31, "Market.send", name, "in [0, 2**31)", value, OrderError)
+        require(-(2**31) <= offset < 2**31, "Market.send", "offset", "in [-2**31, 2**31) ticks", offset, OrderError)
+        for name, value in (("tif", tif), ("peg", peg), ("post_only", post_only)):
+            require(0 <= value < 256, "Market.send", name, "one of the engine's constants", value, OrderError)
         if order_type is None:
             order_type = MARKET if price is None else LIMIT
         shown = NIL if display_qty is None else display_qty
         stop = NIL if stop_price is None else stop_price
         r = self._run(replica)
-        return int(send_new(self.arrays, r, self._agent(agent), book, side, order_type, tif,
-                            NIL if price is None else price, qty, shown, stop, peg, offset, post_only, expire_ns,
-                            self.arrays.runs[r].now_ns))  # fmt: skip
+        client = send_new(self.arrays, r, self._agent(agent), book, side, order_type, tif,
+                          NIL if price is None else price, qty, shown, stop, peg, offset, post_only, expire_ns,
+                          self.arrays.runs[r].now_ns)  # fmt: skip
+        self._check_room(replica)
+        return int(client)
 
     def _change(self, client: int, kind: int, price: int, qty: int, replica: int) -> bool:
         run = self._run(replica)
         live = 0 <= client < self.config.size.max_clients and self.client(client, replica=replica)["state"] != 0
         require(live, "Market", "client", "an order that has not ended", client, OrderError)
-        return bool(send_change(self.arrays, run, client, kind, price, qty, self.arrays.runs[run].now_ns))
+        sent = send_change(self.arrays, run, client, kind, price, qty, self.arrays.runs[run].now_ns)
+        self._check_room(replica)
+        return bool(sent)
 
     def cancel(self, client: int, *, replica: int = 0) -> bool:
         """Ask for the cancel of an order; False if that is pending already."""
@@ -268,16 +292,33 @@ class Market:
 
     def reduce(self, client: int, qty: int, *, replica: int = 0) -> bool:
         """Ask to take `qty` lots off an order; it keeps its place."""
+        require(0 < qty < 2**31, "Market.reduce", "qty", "in [1, 2**31) lots", qty, OrderError)
         return self._change(client, M_REDUCE, NIL, qty, replica)
 
     def replace(self, client: int, price: int, qty: int, *, replica: int = 0) -> bool:
         """Ask for another price and open quantity; the order goes to the back of its queue."""
+        require(0 < qty < 2**31, "Market.replace", "qty", "in [1, 2**31) lots", qty, OrderError)
+        require(0 < price < 2**31, "Market.replace", "price", "in [1, 2**31) ticks", price, OrderError)
         return self._change(client, M_REPLACE, price, qty, replica)
 
     def kill(self, agent: int | str = 0, *, replica: int = 0) -> None:
         """Pull an agent's kill switch: it sends no new orders, and `cancel_all` travels to every venue."""
         r = self._run(replica)
         kill(self.arrays, r, self._agent(agent), self.arrays.runs[r].now_ns)
+        self._check_room(replica)
+
+    def liquidate(
+        self, agent: int | str = 0, *, replica: int = 0, symbol: int = 0, unfilled_penalty_ticks: int = 20
+    ) -> int:
+        """Close an agent's inventory at the touch against what others show, level by level; returns the lots closed.
+
+        The liquidator takes the other side; the book is not touched. What the displayed book cannot take is priced
+        `unfilled_penalty_ticks` beyond its worst level.
+        """
+        r, p = self._run(replica), self._agent(agent)
+        self._symbol(symbol)
+        mark(self.arrays, r, p, symbol)
+        return int(liquidate(self.arrays, r, p, symbol, unfilled_penalty_ticks))
 
     # --- what is known, and what is true
 
@@ -304,6 +345,7 @@ class Market:
         heard; gaps; prints and volumes heard; inventory, cash, fees, fills and open orders as reported.
         """
         require(1 <= levels <= 64, "Market.observe", "levels", "in [1, 64]", levels, OrderError)
+        self._book(book)
         r, p = self._run(replica), self._agent(agent)
         m, run = self.arrays, self.arrays.runs[self._run(replica)]
         run.scratch, run.scratch_cap = 0, self.config.size.tape
@@ -327,6 +369,7 @@ class Market:
 
     def account(self, agent: int | str = 0, *, replica: int = 0, symbol: int = 0) -> dict[str, int]:
         """An agent's true account: money in 1/fee_unit of tick x lot, marked now."""
+        self._symbol(symbol)
         r, p = self._run(replica), self._agent(agent)
         mark_x2 = int(mark(self.arrays, r, p, symbol))
         run = self.arrays.runs[r]
@@ -339,6 +382,7 @@ class Market:
 
     def true_book(self, *, replica: int = 0, book: int = 0, levels: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """The book as it is at the venue: (bids, asks), int64 (<= levels, 2) of price and displayed lots."""
+        self._book(book)
         run = self.arrays.runs[self._run(replica)]
         h = int(run.books + book)
         sides = []
@@ -367,7 +411,7 @@ class Market:
 
     def restore(self, data: bytes, replica: int = 0) -> None:
         """Put a snapshot into a replica (also another one). Raises: ConfigError if it is not of this configuration."""
-        self._run(replica)
+        require(0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError)  # fmt: skip
         size = SNAPSHOT_HEAD.size + self.layout.row_bytes
         require(len(data) == size, "Market.restore", "data", f"{size} bytes", len(data), ConfigError)
         magic, version, digest, source, episode, seed = SNAPSHOT_HEAD.unpack(data[: SNAPSHOT_HEAD.size])
@@ -381,12 +425,12 @@ class Market:
         self.seeds[replica] = seed
         self.base_keys[replica] = seed_key(self.split, seed)
 
-    def digest(self) -> str:
-        """Hex digest of all replicas' state; equal states, equal digest, whatever their place in memory."""
+    def digest(self, replica: int | None = None) -> str:
+        """Hex digest of all replicas' state, or of one's; equal states, equal digest, whatever their place in memory."""
         import hashlib
 
         h = hashlib.blake2b(digest_size=16)
-        for i in range(self.num_replicas):
+        for i in range(self.num_replicas) if replica is None else (replica,):
             row = self.arena[i].copy()
             lay.rebind(self.arrays, i * self.stride, -i * self.layout.row_bytes)
             h.update(self.arena[i].tobytes())

@@ -5,7 +5,7 @@ from numpy import int64
 from qsl_envs.engine.constants import BUY, NO_ASK, NO_BID, SELL
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.ledger import account_of, accrue_short, book_trade, entity_of_lender
+from qsl_envs.market.ledger import account_of, accrue_short, book_trade, collect_borrow, entity_of_lender
 
 
 @kernel
@@ -57,6 +57,8 @@ def mark(m, r, trader_index, symbol):
     ask = others_best(m, r, trader_index, symbol, SELL)
     if bid != NO_BID and ask != NO_ASK:
         account.mark_x2 = bid + ask
+    if account.borrow_rate != 0:  # what is due by now: equity is never read without its mark
+        collect_borrow(m, r, trader_index, symbol, account.borrow_rate, m.runs[r].now_ns)
     return account.mark_x2
 
 

@@ -5,12 +5,24 @@ from numpy import int64
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.calendar import hasten
-from qsl_envs.market.client import client_of, conn_of, free_client, free_message, kill, known_inventory, send_change
+from qsl_envs.market.calendar import hasten, order_key, push
+from qsl_envs.market.client import (
+    client_of,
+    conn_of,
+    free_client,
+    free_message,
+    kill,
+    known_inventory,
+    send_cancel_book,
+    send_change,
+)
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_NODE,
+    C_RISK,
+    C_WAKE,
     K_LIVE,
     K_SENT,
+    M_CANCEL,
     M_CANCEL_REJECT,
     M_REJECT,
     M_REPLACED,
@@ -64,7 +76,7 @@ def ask_resend(m, r, trader_index, book, conn, number, now_ns):
     run = m.runs[r]
     up, down = m.links[conn.up_link].latency_ns, m.links[conn.down_link].latency_ns
     due = now_ns + up + down + conn.up_extra_ns + conn.down_extra_ns
-    for n in range(run.cal_size - 1, -1, -1):
+    for n in range(run.cal_size):  # upwards: what a hastened entry pushes down has been looked at
         c = m.cal[run.cal + n]
         if c.what == C_AT_NODE:
             msg = m.msgs[run.msgs + c.arg]
@@ -80,13 +92,14 @@ def hear_one(m, r, trader, conn, msg, now_ns):
     if msg.kind == M_REJECT or msg.kind == M_CANCEL_REJECT:
         trader.rejects += 1
         trader.last_reason = msg.reason
+    if msg.kind == M_CANCEL_REJECT and msg.client < 0:  # a `cancel_all` that a full gateway refused
+        send_cancel_book(m, r, int64(msg.trader), int64(msg.book), now_ns)
+        return False
     client = client_of(m, r, int64(msg.client)) if msg.client >= 0 else NIL
     if client < 0:
         return False
     c = m.clients[run.clients + client]
     new = int64(msg.filled_qty) - int64(c.filled_qty)
-    if new < 0:
-        return False  # overtaken by a later report of the same order
     if new > 0:
         conn.known_position += new if c.side == BUY else -new
         conn.known_filled += new
@@ -94,13 +107,18 @@ def hear_one(m, r, trader, conn, msg, now_ns):
         trader.known_fees += msg.fees - c.fees
         trader.fills_heard += 1
         c.filled_qty, c.cash, c.fees = msg.filled_qty, msg.cash, msg.fees
+    if msg.kind == M_CANCEL_REJECT:  # says nothing of the order: it may never have arrived
+        c.pending &= ~(P_CANCEL | P_REDUCE | P_REPLACE)
+        c.next_price, c.next_qty = NIL, 0
+        return new > 0
     if c.state == K_SENT:
         c.state = K_LIVE
         c.ack_ns = now_ns
-    if msg.kind == M_CANCEL_REJECT:
-        c.pending &= ~(P_CANCEL | P_REDUCE | P_REPLACE)
-        c.next_price, c.next_qty = NIL, 0
+    if msg.number < c.heard_number:  # overtaken by a later report of the same order, which told all but this
+        if msg.kind == M_REPLACED:
+            c.pending &= ~(P_REPLACE | P_REDUCE)
     else:
+        c.heard_number = msg.number
         c.leaves_qty = msg.leaves_qty
         if msg.kind == M_REPLACED:
             c.pending &= ~(P_REPLACE | P_REDUCE)
@@ -110,8 +128,10 @@ def hear_one(m, r, trader, conn, msg, now_ns):
     if msg.kind == M_STATUS_ANSWER and msg.reason != LOST_REASON:
         c.pending = 0  # the answer is the whole truth about this order: what was asked for before is settled
         c.next_price, c.next_qty = NIL, 0
-    if msg.leaves_qty == 0 and msg.kind != M_CANCEL_REJECT:
+    if msg.leaves_qty == 0:
         free_client(m, r, client)
+    elif msg.kind == M_STATUS_ANSWER and trader.killed != 0:  # the `cancel_all` of the kill switch was lost
+        send_change(m, r, client, M_CANCEL, NIL, 0, now_ns)
     return new > 0
 
 
@@ -167,3 +187,21 @@ def check_drawdown(m, r, trader_index, now_ns):
     trader.peak_known = max(trader.peak_known, now)
     if trader.peak_known - now > trader.max_drawdown:
         kill(m, r, trader_index, now_ns)
+
+
+@kernel
+def check_risk(m, r, trader_index, now_ns):
+    """Look at the drawdown by the clock, and set the clock again; after a kill there is nothing left to look at."""
+    run = m.runs[r]
+    trader = m.traders[run.traders + trader_index]
+    if trader.killed == 0:
+        check_drawdown(m, r, trader_index, now_ns)
+        watch_risk(m, r, trader_index, now_ns)
+
+
+@kernel
+def watch_risk(m, r, trader_index, now_ns):
+    """Set the clock by which a participant with a drawdown limit looks at it."""
+    trader = m.traders[m.runs[r].traders + trader_index]
+    if trader.max_drawdown > 0:
+        push(m, r, now_ns + trader.risk_check_ns, order_key(C_WAKE, 1, trader_index), C_RISK, trader_index)

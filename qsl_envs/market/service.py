@@ -5,12 +5,21 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, next_tick
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.client import free_message
-from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE
+from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER
 from qsl_envs.market.venue import refuse, serve_message
 
 GATEWAY_FULL = int(Reason.GATEWAY_FULL)
 LINE_LONGS = 5
 """int64 cells of a place in the line: kind, and up to four numbers."""
+
+
+@kernel
+def next_outage(m, venue):
+    """Look ahead to the venue's next outage, NEVER when all are over."""
+    venue.out_from_ns = venue.out_to_ns = NEVER
+    if venue.outages_at < venue.outages_end:
+        venue.out_from_ns, venue.out_to_ns = m.link_longs[venue.outages_at], m.link_longs[venue.outages_at + 1]
+        venue.outages_at += 2
 
 
 @kernel
@@ -21,7 +30,9 @@ def arrive(m, r, venue_index, kind, a, b, c, d, now_ns):
     """
     run = m.runs[r]
     venue = m.venues[run.venues + venue_index]
-    if venue.out_from_ns <= now_ns < venue.out_to_ns:
+    while now_ns >= venue.out_to_ns:
+        next_outage(m, venue)
+    if venue.out_from_ns <= now_ns:
         venue.lost_in_outage += 1
         if kind == L_MESSAGE:
             free_message(m, r, a)

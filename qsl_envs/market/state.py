@@ -41,7 +41,7 @@ RUN = whole(
     # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
     "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports tape_events cal_peak "
     "mirror window_ns "
-    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail ",
+    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes ",
 )
 """One replica: its clock, its map, its counters."""
 
@@ -49,7 +49,7 @@ ENTITY_KINDS = ("trader", "flow", "venue", "lender", "impact", "liquidator")
 
 ACCOUNT = whole(
     128,
-    "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis peak short_lot_ns"
+    "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis borrow_rate short_lot_ns"
     " short_since_ns initial_inventory",
 )
 """Money of one entity in one symbol, in 1/fee_unit of tick x lot; inventory in lots. The truth, not what anyone knows.
@@ -122,6 +122,7 @@ CLIENT = record(
     ("sent_ns", "i8"),
     ("ack_ns", "i8"),
     ("gate_price", "i4"),  # at which the gate counts it
+    ("heard_number", "i4"),  # of the last report on it that was heard
 )
 """One order as its sender books it; the fields named `true` are the venue's and are read by reports only."""
 
@@ -170,12 +171,16 @@ PUB = record(
 VIEW = whole(
     192,
     "book link extra_ns skey fifo cursor tail last_arrival_ns heard_ts_ns heard_seq recover_ns gaps "
-    "unseen last_print volume_buy volume_sell prints lost",
+    "unseen last_print volume_buy volume_sell prints lost call_price call_volume call_imbalance",
 )
 """What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record numbers."""
 
-TAPE = whole(96, "first_pub head floor seq last_ts_ns first_view num_views")
-"""A book's public tape: a ring of PUB records. `head`: records ever written; `floor`: the first that a view may need."""
+TAPE = whole(96, "first_pub head floor seq last_ts_ns first_view num_views deadline_ns start_price stop_open")
+"""A book's public tape: a ring of PUB records. `head`: records ever written; `floor`: the first that a view may need.
+
+`deadline_ns`: when the book's calendar entry for GTD orders stands, NEVER: none. `stop_open`: 1 + tag of the triggered
+stop whose fills are being handed over, 0: none.
+"""
 
 VENUE = whole(
     384,
@@ -183,8 +188,8 @@ VENUE = whole(
     "collar_ticks max_order_qty halted blocked_reason close_ns "
     "maker_lot_fee taker_lot_fee num_tiers tier_volume_1 tier_volume_2 tier_volume_3 "
     "maker_rate_0 maker_rate_1 maker_rate_2 maker_rate_3 taker_rate_0 taker_rate_1 taker_rate_2 taker_rate_3 "
-    "borrow_rate impact_rate waited_ns num_waited out_from_ns out_to_ns band_ticks band_reference line_base peak_line "
-    "lost_in_outage refused band_low band_high",
+    "auction_rate impact_rate waited_ns num_waited out_from_ns out_to_ns band_ticks band_reference line_base peak_line "
+    "lost_in_outage refused outages_at outages_end",
 )
 """A venue: service line, fees (rates in 0.01 bp), rules in force."""
 
@@ -216,3 +221,4 @@ class MarketArrays(Views):
     link_longs: Outside(np.int64)
     day: Outside(EVENT_ROW)
     entries: Outside(np.int64)
+    schedule: Outside(np.int64)

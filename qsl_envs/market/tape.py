@@ -2,20 +2,23 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import EV_FILL, EV_LEVEL
+from qsl_envs.engine.auction import indicative
+from qsl_envs.engine.constants import AUCTION_CALL, EV_FILL, EV_LEVEL, EV_STOP_DONE, EV_TRIGGERED
 from qsl_envs.engine.views import shown_qty
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import E_TAPE, PUB_LAST_BIT, PUB_LEVEL, PUB_TRADE
+from qsl_envs.market.client import client_of
+from qsl_envs.market.constants import CROSS, E_TAPE, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_LAST_BIT, PUB_LEVEL, PUB_TRADE
 from qsl_envs.market.feed import hear
 from qsl_envs.replay.playback import EV_PRINT
 
 
 @kernel
-def publish(m, r, book, ts_ns, aggressor):
+def publish(m, r, book, ts_ns, aggressor, side_after_stop):
     """Write the level changes and prints of the message just processed to the book's tape.
 
     Args:
-        aggressor: side of the order that took, for the prints.
+        aggressor: side of the order that took, for the prints, until a stop is triggered.
+        side_after_stop: the same after a triggered stop is done.
     """
     run = m.runs[r]
     h = run.books + book
@@ -32,22 +35,52 @@ def publish(m, r, book, ts_ns, aggressor):
             code = PUB_LEVEL | (side << 1)
         elif e.kind == EV_FILL or e.kind == EV_PRINT:
             price, was, now = int64(e.price), int64(e.qty), int64(e.qty)
-            code = PUB_TRADE | (aggressor << 1)
+            code = PUB_TRADE | (PUB_CROSS_BIT if aggressor == CROSS else aggressor << 1)
+        elif e.kind == EV_TRIGGERED:
+            aggressor = int64(m.clients[run.clients + client_of(m, r, int64(e.tag))].side)
+            continue
+        elif e.kind == EV_STOP_DONE:
+            aggressor = side_after_stop
+            continue
         else:
             continue
-        if tape.head - tape.floor >= run.max_pubs:
-            make_room(m, r, tape)
-            if run.error != 0:
-                return
-        last = tape.first_pub + (tape.head & (run.max_pubs - 1))
-        p = m.pubs[last]
-        p.price, p.before, p.after, p.code = price, was, now, code
-        p.ts_ns, p.seq = ts_ns, tape.seq
-        tape.head += 1
+        last = write(m, r, tape, ts_ns, price, was, now, code)
+        if last < 0:
+            return
+    if b.phase == AUCTION_CALL:
+        price, volume, imbalance = indicative(m.book, h, reference_price(m, r, book))
+        last = write(m, r, tape, ts_ns, price, volume, imbalance, PUB_TRADE | PUB_CALL_BIT)
+        if last < 0:
+            return
     if last >= 0:
         m.pubs[last].code |= PUB_LAST_BIT
         tape.seq += 1
         tape.last_ts_ns = ts_ns
+
+
+@kernel
+def write(m, r, tape, ts_ns, price, before, after, code):
+    """Append one record to a tape; returns its place, or -1 with RUN.error set when the ring is too small."""
+    run = m.runs[r]
+    if tape.head - tape.floor >= run.max_pubs:
+        make_room(m, r, tape)
+        if run.error != 0:
+            return -1
+    at = tape.first_pub + (tape.head & (run.max_pubs - 1))
+    p = m.pubs[at]
+    p.price, p.before, p.after, p.code = price, before, after, code
+    p.ts_ns, p.seq = ts_ns, tape.seq
+    tape.head += 1
+    return at
+
+
+@kernel
+def reference_price(m, r, book):
+    """What an auction's price is nearest to: the last trade's price, before the first one the middle of the book."""
+    run = m.runs[r]
+    last = m.book.books[run.books + book].last_price
+    flow = m.flows[run.flows + book]
+    return last if last > 0 else (flow.seen_bid + flow.seen_ask) >> 1
 
 
 @kernel

@@ -3,7 +3,7 @@
 from numpy import int64
 
 from qsl_envs.engine.arrive import replace_order, submit_order
-from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT
+from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT, STOP
 from qsl_envs.engine.plain import cancel_order, reduce_order
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
@@ -24,6 +24,7 @@ from qsl_envs.market.constants import (  # fmt: skip
     M_STATUS,
     M_STATUS_ANSWER,
 )
+from qsl_envs.market.deadline import set_deadline
 from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, worst_price
 from qsl_envs.market.reports import report, report_dirty
 
@@ -38,7 +39,7 @@ def refuse(m, r, i, reason, now_ns):
     kind = int64(msg.kind)
     if kind == M_NEW:
         report(m, r, int64(msg.trader), int64(msg.book), M_REJECT, int64(msg.client), reason, NIL, now_ns)
-    elif kind != M_CANCEL_ALL:
+    else:
         report(m, r, int64(msg.trader), int64(msg.book), M_CANCEL_REJECT, int64(msg.client), reason, NIL, now_ns)
 
 
@@ -69,6 +70,7 @@ def serve_message(m, r, i, now_ns):
         else:
             spend_token(m.gates[gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
             serve_less(m, r, i, client, slot, now_ns)
+    set_deadline(m, r, book)
     free_message(m, r, i)
 
 
@@ -80,12 +82,16 @@ def serve_new(m, r, i, now_ns):
     trader, book, tag, side = int64(msg.trader), int64(msg.book), int64(msg.client), int64(msg.side)
     order_type, price, qty = int64(msg.order_type), int64(msg.price), int64(msg.qty)
     h = run.books + book
-    reason = check_new(m, r, trader, book, side, order_type, price, qty, 0, 0, now_ns)
+    client = client_of(m, r, tag)
+    if client < 0:  # the venue has told its sender that it never came, and stands by that
+        refuse(m, r, i, LOST_REASON, now_ns)
+        return
+    worst = int64(msg.stop_price) if order_type == STOP else price
+    reason = check_new(m, r, trader, book, side, order_type, worst, qty, 0, 0, now_ns)
     if reason != 0:
         refuse(m, r, i, reason, now_ns)
         return
-    counted = worst_price(m, h, side, order_type, price)
-    client = client_of(m, r, tag)
+    counted = worst_price(m, h, side, order_type, worst)
     c = m.clients[run.clients + client]
     c.gate_price = counted
     submit_order(m.book, h, now_ns, side, order_type, int64(msg.tif), price, qty, int64(msg.display_qty), int64(msg.stop_price),
@@ -97,7 +103,13 @@ def serve_new(m, r, i, now_ns):
     consequences(m, r, book, side, trader, tag, now_ns)
     count_open(m, r, trader, book, client, side)
     kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
-    answer(m, r, book, trader, tag, client, kind, int64(b.reason), price, now_ns)
+    answer(m, r, book, trader, tag, client, kind, int64(b.reason), standing_price(m, h, c, price), now_ns)
+
+
+@kernel
+def standing_price(m, h, c, price):
+    """Price at which an order stands, which a slide or a peg makes another than was asked for; `price` if it is gone."""
+    return int64(m.book.orders[m.book.books[h].orders_base + c.slot].price) if c.slot >= 0 else price
 
 
 @kernel
@@ -186,10 +198,11 @@ def serve_replace(m, r, i, client, slot, now_ns):
         refuse(m, r, i, int64(b.reason), now_ns)
         return
     shrink_order(m.gates[gate_of(m, r, trader, book)], side, old_price, had, True)
-    c.true_leaves, c.slot, c.gate_price = 0, NIL, price
+    c.true_leaves, c.slot = 0, NIL
+    c.gate_price = price if price > 0 else old_price
     consequences(m, r, book, side, trader, tag, now_ns)
     count_open(m, r, trader, book, client, side)
-    answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), price, now_ns)
+    answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), standing_price(m, h, c, price), now_ns)
 
 
 @kernel

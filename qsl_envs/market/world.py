@@ -2,7 +2,7 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL, SELL
+from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL
 from qsl_envs.engine.plain import submit_plain
 from qsl_envs.flow.poisson import refill
 from qsl_envs.kernel.draw import (
@@ -21,12 +21,15 @@ from qsl_envs.kernel.draw import (
     unit_from_bits,
 )
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import CODE_SHIFT, NEVER
+from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.layout import copy_row
 from qsl_envs.market.loop import find_flow
 from qsl_envs.market.marks import mark
+from qsl_envs.market.node import watch_risk
+from qsl_envs.market.phase import enter_schedule
+from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.wheel import arm, order_of
 
 UP, DOWN, FEED = 0, 1, 2
@@ -71,12 +74,13 @@ def build_book(m, r, book):
     births = flow.mean_life_ns / flow.mean_gap_ns  # candidates within a mean life
     mean = births * (flow.cut_limit_buy - flow.cut_market) / 4294967296.0 / flow.ticks
     n = 0
-    for side in (BUY, SELL):
+    for turn in range(2):
+        side = turn ^ flow.mirror
         for offset in range(flow.ticks):
             price = flow.seen_bid - offset if side == BUY else flow.seen_ask + offset
             total = exp_from_bits(draw_bits(skey, n))
             n += 1
-            while (total < mean or (offset == 0 and m.book.books[h].used_slots < side + 1)) and price >= 1:
+            while (total < mean or (offset == 0 and m.book.books[h].used_slots < turn + 1)) and price >= 1:
                 total += exp_from_bits(draw_bits(skey, n))
                 life = int64(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
                 qty = flow.qty_low + draw_below(skey, n + 2, flow.qty_high - flow.qty_low + 1)
@@ -131,15 +135,26 @@ def rewind(m, r):
         o = m.book.orders[order_of(m, r, chain)]
         following = int64(o.ext)
         arm(m, r, chain, o.expiry_ns - now)
-        book, slot = chain >> CODE_SHIFT, chain & ((1 << CODE_SHIFT) - 1)
-        m.longs[m.flows[run.flows + book].births + slot] = TEMPLATE_BIRTH + slot
         chain = following
+    for n in range(run.cal_size):  # the order of entries stays
+        m.cal[run.cal + n].t_ns -= now
+    for v in range(run.num_venues):
+        venue = m.venues[run.venues + v]
+        venue.busy_ns = max(0, venue.busy_ns - now)
+        venue.waited_ns = venue.num_waited = venue.refused = venue.peak_line = venue.lost_in_outage = 0
+        for n in range(venue.line_size):
+            at = venue.line_base + LINE_LONGS * ((venue.line_head + n) % venue.line_max)
+            if m.longs[at] == L_CANDIDATE:
+                m.longs[at + 2] += TEMPLATE_BIRTH
     run.now_ns = 0
-    run.served = run.served_flow = run.idle_candidates = 0
+    run.served = run.served_flow = run.idle_candidates = run.gateway_refused = run.flow_pool_full = run.skipped_far = 0
+    run.cal_peak, run.msgs_peak = run.cal_size, run.msgs_used
     for b in range(run.num_books):
         tape = m.tapes[run.tapes + b]
         tape.head = tape.floor = tape.seq = tape.last_ts_ns = 0
         flow = m.flows[run.flows + b]
+        for slot in range(run.max_slots):
+            m.longs[flow.births + slot] = TEMPLATE_BIRTH + slot
         flow.trades = flow.traded_qty = flow.volume = flow.volume_before = flow.window_start_ns = 0
     for v in range(run.num_views):
         view = m.views[run.views + v]
@@ -156,6 +171,7 @@ def reset_row(m, row_longs, run_stride, first_template, num_templates, target, w
     r = target * run_stride
     set_world(m, r, world_key)
     set_marks(m, r)
+    set_clocks(m, r)
 
 
 @kernel
@@ -176,15 +192,32 @@ def reset_day_row(
     skip_day(m, r, at)
     set_world(m, r, world_key)
     set_marks(m, r)
+    set_clocks(m, r)
 
 
 @kernel
 def set_marks(m, r):
-    """First marks of an episode: the mids of the warm books."""
+    """First marks of an episode: the mids of the warm books; participants know them, and their equity by them."""
     run = m.runs[r]
     for p in range(run.num_traders):
+        trader = m.traders[run.traders + p]
+        trader.peak_known = trader.known_cash
         for s in range(run.num_symbols):
             mark(m, r, p, s)
             a = m.accounts[run.accounts + p * run.num_symbols + s]
             if a.initial_inventory != 0:
                 a.basis = a.initial_basis = a.inventory * a.mark_x2 * (run.fee_unit // 2)
+            m.conns[run.conns + p * run.num_books + s].last_mid_x2 = a.mark_x2
+            trader.peak_known += a.inventory * a.mark_x2 * (run.fee_unit // 2)
+
+
+@kernel
+def set_clocks(m, r):
+    """Enter into the calendar what is known to come: phase changes of venues, looks at drawdowns."""
+    run = m.runs[r]
+    for v in range(run.num_venues):
+        venue = m.venues[run.venues + v]
+        venue.out_from_ns = venue.out_to_ns = 0  # the first message looks for the first outage
+    enter_schedule(m, r)
+    for p in range(run.num_traders):
+        watch_risk(m, r, p, run.now_ns)

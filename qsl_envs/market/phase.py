@@ -1,0 +1,49 @@
+"""Changes of a venue's phase at set times: halts, call auctions and their uncross."""
+
+from numpy import int64
+
+from qsl_envs.engine.auction import indicative
+from qsl_envs.engine.constants import AUCTION_CALL, NIL
+from qsl_envs.engine.phase import start_call, uncross
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.calendar import order_key, push
+from qsl_envs.market.consequences import consequences
+from qsl_envs.market.constants import C_REGIME, CROSS, PHASE_CALL, PHASE_HALT, SCHEDULE_LONGS
+from qsl_envs.market.reports import report_dirty
+from qsl_envs.market.tape import reference_price
+
+
+@kernel
+def enter_schedule(m, r):
+    """Put the scheduled phase changes of an episode into its calendar; `schedule` holds (at_ns, venue, action) in turn."""
+    run = m.runs[r]
+    for i in range(run.num_changes):
+        at_ns = m.schedule[SCHEDULE_LONGS * i]
+        push(m, r, at_ns, order_key(C_REGIME, 0, i), C_REGIME, i)
+
+
+@kernel
+def change_phase(m, r, i, now_ns):
+    """Carry out entry `i` of the schedule in every book of its venue."""
+    run = m.runs[r]
+    venue_index, action = m.schedule[SCHEDULE_LONGS * i + 1], m.schedule[SCHEDULE_LONGS * i + 2]
+    m.venues[run.venues + venue_index].halted = 1 if action == PHASE_HALT else 0
+    for symbol in range(run.num_symbols):
+        book = venue_index * run.num_symbols + symbol
+        if action == PHASE_CALL:
+            start_call(m.book, run.books + book)
+            consequences(m, r, book, CROSS, NIL, NIL, now_ns)
+        elif action != PHASE_HALT and m.book.books[run.books + book].phase == AUCTION_CALL:
+            uncross(m.book, run.books + book, reference_price(m, r, book))
+            consequences(m, r, book, CROSS, NIL, NIL, now_ns)
+        if run.dirty_head >= 0:
+            report_dirty(m, r, book, now_ns)
+
+
+@kernel
+def call_state(m, r, book):
+    """(indicative price or NIL, its volume, imbalance) of a call under way; (NIL, 0, 0) outside one."""
+    h = m.runs[r].books + book
+    if m.book.books[h].phase != AUCTION_CALL:
+        return int64(NIL), int64(0), int64(0)
+    return indicative(m.book, h, reference_price(m, r, book))
