@@ -1,7 +1,7 @@
 """Poisson flow: a clock that does not know the book, drawn ahead in blocks.
 
-Candidate k of a book owns: gap k of stream CLOCK, word k of FLOW (kind, side and price offset), word k of SIZE, and word
-k of CANCEL (its life). The book decides only what the candidate meets.
+Candidate k of a book owns: gap k of stream CLOCK, word k of FLOW (kind, side and price offset), word k of SIZE, and
+word k of CANCEL (its life). The book decides only what the candidate meets.
 """
 
 from __future__ import annotations

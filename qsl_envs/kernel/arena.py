@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 ROW_ALIGN = 768
-"""Bytes. Rows are a multiple of this, so that records of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256 bytes tile the arena."""
+"""Bytes. Rows are a multiple of this, so that records of 8, 16, 24, 32, 48, 64, 96, 128, 192, 256 bytes tile the
+arena.
+"""
 
 
 class Layout:

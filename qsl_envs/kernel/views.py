@@ -1,7 +1,7 @@
 """Many typed views of memory that cross into compiled code as a few pointers.
 
-A kernel that takes a NamedTuple of 25 record arrays hands 175 numbers to every function it calls, under a symbol name of
-several kB: compiling that costs minutes. A `Views` object looks the same in Python (`m.orders[i].price`), and is in
+A kernel that takes a NamedTuple of 25 record arrays hands 175 numbers to every function it calls, under a symbol name
+of several kB: compiling that costs minutes. A `Views` object looks the same in Python (`m.orders[i].price`), and is in
 compiled code one address for the arena and one for each array outside it; what `m.orders` is, its type knows.
 
     class BookArrays(Views):
@@ -18,10 +18,9 @@ import operator
 from typing import Any, ClassVar
 
 import numpy as np
-from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.datamodel.models import OpaqueModel, PrimitiveModel, StructModel
-from numba.core.extending import NativeValue, make_attribute_wrapper, register_model, typeof_impl, unbox
+from numba.core.datamodel.models import PrimitiveModel, StructModel
+from numba.core.extending import NativeValue, register_model, typeof_impl, unbox
 from numba.core.imputils import impl_ret_borrowed, lower_builtin, lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
 from numba.np import numpy_support

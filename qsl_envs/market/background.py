@@ -106,7 +106,9 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
 
 @kernel
 def act_cancel_tick(m, r, code, now_ns):
-    """The cancel clock of a flow order has struck: cancel it, unless it is the last of its side; then wait for the next."""
+    """The cancel clock of a flow order has struck: cancel it, unless it is the last of its side; then wait for the
+    next.
+    """
     run = m.runs[r]
     book, slot = code >> CODE_SHIFT, code & ((1 << CODE_SHIFT) - 1)
     h = run.books + book

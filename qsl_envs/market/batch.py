@@ -33,7 +33,9 @@ def reset_rows(m, first, last, stride, row_longs, first_template, num_templates,
 def reset_day_rows(
     m, first, last, stride, row_longs, first_template, num_templates, mask, keys, first_ns, last_ns, starts
 ):
-    """`reset_day_row` for the rows of first .. last - 1 whose mask is set; starts int64 (rows,) on the day's clock, NIL: drawn."""
+    """`reset_day_row` for the rows of first .. last - 1 whose mask is set; starts int64 (rows,) on the day's clock,
+    NIL: drawn.
+    """
     for i in range(first, last):
         if mask[i]:
             reset_day_row(m, row_longs, stride, first_template, num_templates, i, keys[i], first_ns, last_ns, starts[i])

@@ -199,8 +199,27 @@ def within_firm_limit(m, r, trader_index, book, side, qty):
 
 
 @kernel
-def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, display_qty, stop_price, peg, offset, post_only, expire_ns, now_ns):  # fmt: skip
-    """Send a new order. Returns the client record, or minus the reason that stopped it at the participant's own node."""
+def send_new(
+    m,
+    r,
+    trader_index,
+    book,
+    side,
+    order_type,
+    tif,
+    price,
+    qty,
+    display_qty,
+    stop_price,
+    peg,
+    offset,
+    post_only,
+    expire_ns,
+    now_ns,
+):
+    """Send a new order. Returns the client record, or minus the reason that stopped it at the participant's own
+    node.
+    """
     run = m.runs[r]
     trader = m.traders[run.traders + trader_index]
     if trader.killed != 0:
@@ -240,7 +259,7 @@ def send_new(m, r, trader_index, book, side, order_type, tif, price, qty, displa
 
 @kernel
 def send_change(m, r, client, kind, price, qty, now_ns):
-    """Ask for a cancel, a reduce (by `qty`), a replace (to `price` and `qty` open) or the status of an order sent before.
+    """Ask for a cancel, a reduce (by `qty`), a replace (to `price` and `qty` open) or the status of an order.
 
     Returns 1 if it went out, 0 if the same is already pending, the participant's own node stopped it, or the pool of
     messages is used up.

@@ -299,7 +299,13 @@ class MarketConfig:
         for v in self.venues:
             for fee in (v.maker_lot_fee, v.taker_lot_fee):
                 money = fee * self.fee_unit
-                require(abs(money - round(money)) < 1e-6, v, "maker_lot_fee/taker_lot_fee", f"a multiple of 1/{self.fee_unit}", fee)  # fmt: skip
+                require(
+                    abs(money - round(money)) < 1e-6,
+                    v,
+                    "maker_lot_fee/taker_lot_fee",
+                    f"a multiple of 1/{self.fee_unit}",
+                    fee,
+                )
 
     @property
     def num_books(self) -> int:

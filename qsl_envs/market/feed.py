@@ -96,8 +96,8 @@ def hear_print(view, p):
 def undo(m, r, view, now_ns):
     """List the levels whose lots the listener believes to be other than they are.
 
-    Writes, for each side, prices ascending to m.scratch[run.scratch + 2 * cap * side ...] and believed lots to the `cap`
-    cells after it; returns (number on the bid side, number on the ask side).
+    Writes, for each side, prices ascending to m.scratch[run.scratch + 2 * cap * side ...] and believed lots to the
+    `cap` cells after it; returns (number on the bid side, number on the ask side).
     """
     run = m.runs[r]
     scratch, cap = m.scratch, run.scratch_cap

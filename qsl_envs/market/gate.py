@@ -26,7 +26,9 @@ def gate_of(m, r, trader, book):
 
 @kernel
 def worst_price(m, h, side, order_type, price):
-    """The price at which an order's notional is counted: its limit or stop price, or for a market order the opposite touch."""
+    """The price at which an order's notional is counted: its limit or stop price, or for a market order the
+    opposite touch.
+    """
     if order_type != MARKET and price > 0:
         return price
     touch = best_shown(m.book, h, side ^ 1)

@@ -262,7 +262,9 @@ def _init_views(m, layout, run, views, replica, per_book):
 
 @kernel
 def copy_row(m, row_longs, source, target):
-    """Copy row `source` of the arena to row `target`, and bind it there (row numbers; `row_longs` int64 cells a row)."""
+    """Copy row `source` of the arena to row `target`, and bind it there (row numbers; `row_longs` int64 cells a
+    row).
+    """
     s, t = source * row_longs, target * row_longs
     for i in range(row_longs):
         m.longs[t + i] = m.longs[s + i]

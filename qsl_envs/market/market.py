@@ -52,8 +52,8 @@ class Market:
     """N independent replicas of one market, side by side in one block of memory.
 
     Every replica is a world of its own: `(split, seed + i, episode)` decides all its chance, never how many others
-    there are. Time is in ns from the start of the episode; prices are ticks, quantities lots, money 1/fee_unit of tick x
-    lot.
+    there are. Time is in ns from the start of the episode; prices are ticks, quantities lots, money 1/fee_unit of
+    tick x lot.
 
     Args:
         config: what the market is made of.
@@ -225,7 +225,9 @@ class Market:
     # --- orders
 
     def _run(self, replica: int) -> int:
-        require(0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError)  # fmt: skip
+        require(
+            0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError
+        )
         require(self.episodes[replica] >= 0, "Market", "replica", "one that has been reset", replica, OrderError)
         return replica * self.stride
 
@@ -325,7 +327,19 @@ class Market:
     def client(self, client: int, *, replica: int = 0) -> dict[str, int]:
         """One order as its sender books it (`state` 0: over and forgotten)."""
         c = self.arrays.clients[self.arrays.runs[self._run(replica)].clients + client]
-        names = ("state", "pending", "book", "side", "price", "leaves_qty", "filled_qty", "sent_ns", "ack_ns", "next_price", "next_qty")  # fmt: skip
+        names = (
+            "state",
+            "pending",
+            "book",
+            "side",
+            "price",
+            "leaves_qty",
+            "filled_qty",
+            "sent_ns",
+            "ack_ns",
+            "next_price",
+            "next_qty",
+        )
         return {name: int(c[name]) for name in names}
 
     def orders(self, agent: int | str = 0, *, replica: int = 0) -> list[dict[str, int]]:
@@ -360,7 +374,8 @@ class Market:
         return {
             "bids": out[0, : sizes[0]], "asks": out[1, : sizes[1]], "heard_ts_ns": int(view.heard_ts_ns),
             "age_ns": int(run.now_ns - view.heard_ts_ns), "gaps": int(view.gaps), "prints": int(view.prints),
-            "last_print": int(view.last_print), "volume_buy": int(view.volume_buy), "volume_sell": int(view.volume_sell),
+            "last_print": int(view.last_print),
+            "volume_buy": int(view.volume_buy), "volume_sell": int(view.volume_sell),
             "inventory": int(conn.known_position), "cash": int(trader.known_cash), "fees": int(trader.known_fees),
             "fills": int(trader.fills_heard), "report_gaps": int(trader.gaps_seen), "rejects": int(trader.rejects),
             "last_reason": Reason(int(trader.last_reason)).name, "killed": bool(trader.killed),
@@ -397,7 +412,18 @@ class Market:
     def counters(self, replica: int = 0) -> dict[str, int]:
         """What happened in a replica: messages served, candidates without effect, refusals, losses, peaks."""
         run = self.arrays.runs[self._run(replica)]
-        names = ("served", "served_flow", "idle_candidates", "gateway_refused", "flow_pool_full", "skipped_far", "lost_orders", "lost_reports", "cal_peak", "msgs_peak")  # fmt: skip
+        names = (
+            "served",
+            "served_flow",
+            "idle_candidates",
+            "gateway_refused",
+            "flow_pool_full",
+            "skipped_far",
+            "lost_orders",
+            "lost_reports",
+            "cal_peak",
+            "msgs_peak",
+        )
         return {name: int(run[name]) for name in names}
 
     # --- copies
@@ -411,7 +437,9 @@ class Market:
 
     def restore(self, data: bytes, replica: int = 0) -> None:
         """Put a snapshot into a replica (also another one). Raises: ConfigError if it is not of this configuration."""
-        require(0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError)  # fmt: skip
+        require(
+            0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError
+        )
         size = SNAPSHOT_HEAD.size + self.layout.row_bytes
         require(len(data) == size, "Market.restore", "data", f"{size} bytes", len(data), ConfigError)
         magic, version, digest, source, episode, seed = SNAPSHOT_HEAD.unpack(data[: SNAPSHOT_HEAD.size])
@@ -426,7 +454,9 @@ class Market:
         self.base_keys[replica] = seed_key(self.split, seed)
 
     def digest(self, replica: int | None = None) -> str:
-        """Hex digest of all replicas' state, or of one's; equal states, equal digest, whatever their place in memory."""
+        """Hex digest of all replicas' state, or of one's; equal states, equal digest, whatever their place in
+        memory.
+        """
         import hashlib
 
         h = hashlib.blake2b(digest_size=16)

@@ -64,7 +64,7 @@ def mark(m, r, trader_index, symbol):
 
 @kernel
 def liquidate(m, r, trader_index, symbol, penalty_ticks):
-    """Close the participant's inventory of a symbol against what others show at its first venue; returns the lots closed.
+    """Close the participant's inventory of a symbol against what others show at its first venue; return the lots.
 
     Level by level from the touch; what the displayed book cannot take is priced `penalty_ticks` beyond its worst level.
     The liquidator takes the other side; the book itself is not touched and no fee is charged.

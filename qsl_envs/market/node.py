@@ -162,7 +162,9 @@ def known_mid_x2(m, r, v, now_ns):
 
 @kernel
 def known_equity(m, r, trader_index, now_ns):
-    """Equity (money) by what the participant has heard: known cash, known inventories at known mids of symbol's first venue."""
+    """Equity (money) by what the participant has heard: known cash, known inventories at known mids of symbol's
+    first venue.
+    """
     run = m.runs[r]
     trader = m.traders[run.traders + trader_index]
     total = trader.known_cash

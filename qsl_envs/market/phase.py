@@ -15,7 +15,9 @@ from qsl_envs.market.tape import reference_price
 
 @kernel
 def enter_schedule(m, r):
-    """Put the scheduled phase changes of an episode into its calendar; `schedule` holds (at_ns, venue, action) in turn."""
+    """Put the scheduled phase changes of an episode into its calendar; `schedule` holds (at_ns, venue, action) in
+    turn.
+    """
     run = m.runs[r]
     for i in range(run.num_changes):
         at_ns = m.schedule[SCHEDULE_LONGS * i]

@@ -7,6 +7,8 @@ from qsl_envs.replay.playback import play_event
 
 @kernel
 def play_next(m, r):
-    """Play the day's next event or aggressor in a replica; False when the event buffer is full: read it and call again."""
+    """Play the day's next event or aggressor in a replica; False when the event buffer is full: read it and call
+    again.
+    """
     run = m.runs[r]
     return play_event(m.book, run.books + DAY_BOOK, m.day, m.plays, run.plays)

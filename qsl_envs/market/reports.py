@@ -1,4 +1,6 @@
-"""What a venue tells the owner of an order: numbered reports with cumulative quantities, one delivery an owner and message."""
+"""What a venue tells the owner of an order: numbered reports with cumulative quantities, one delivery an owner and
+message.
+"""
 
 from numpy import int64
 
@@ -57,7 +59,14 @@ def deliver(m, r, first, now_ns):
             arrival = max(arrival, conn.down_last_ns)
             conn.down_last_ns = arrival
     # reports to one owner at one nanosecond are heard in the order of their numbers, book by book
-    push(m, r, arrival, order_key(C_AT_NODE, trader_index & 0xFFFFFF, (int64(msg.book) << 26) | (number & 0x3FFFFFF)), C_AT_NODE, first)  # fmt: skip
+    push(
+        m,
+        r,
+        arrival,
+        order_key(C_AT_NODE, trader_index & 0xFFFFFF, (int64(msg.book) << 26) | (number & 0x3FFFFFF)),
+        C_AT_NODE,
+        first,
+    )
 
 
 @kernel

@@ -1,7 +1,7 @@
 """What one replica of a market is made of: records, and the views that kernels work on.
 
-A replica's row holds one RUN record, which knows the absolute index of every other section (`bind` writes them). Kernels
-take (m, r, ...): `m` the arrays, `r` the index of the RUN record.
+A replica's row holds one RUN record, which knows the absolute index of every other section (`bind` writes them).
+Kernels take (m, r, ...): `m` the arrays, `r` the index of the RUN record.
 """
 
 import numpy as np
@@ -26,7 +26,8 @@ RUN = whole(
     # where the sections start (absolute indices into their views)
     "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders "
     # counts
-    "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients max_pubs max_service "
+    "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients "
+    "max_pubs max_service "
     "max_slots "
     # pools and the calendar
     "cal_size msg_free msgs_used msgs_peak client_free clients_used "
@@ -49,7 +50,8 @@ ENTITY_KINDS = ("trader", "flow", "venue", "lender", "impact", "liquidator")
 
 ACCOUNT = whole(
     128,
-    "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis borrow_rate short_lot_ns"
+    "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis "
+    "borrow_rate short_lot_ns"
     " short_since_ns initial_inventory",
 )
 """Money of one entity in one symbol, in 1/fee_unit of tick x lot; inventory in lots. The truth, not what anyone knows.
@@ -80,7 +82,8 @@ TRADER = whole(
     "max_inventory max_order_qty max_notional max_open_orders message_gap_ns message_burst_ns max_drawdown "
     "firm_max_inventory reaction_ns risk_check_ns "
     # what he knows, firm-wide
-    "client_head num_clients killed reports_heard gaps_seen fills_heard known_cash known_fees last_fill_ns rejects last_reason "
+    "client_head num_clients killed reports_heard gaps_seen fills_heard known_cash known_fees last_fill_ns "
+    "rejects last_reason "
     "kill_sent sent messages_lost peak_known cancels_lost "
     # settings
     "is_agent node borrow_rate",
@@ -173,7 +176,9 @@ VIEW = whole(
     "book link extra_ns skey fifo cursor tail last_arrival_ns heard_ts_ns heard_seq recover_ns gaps "
     "unseen last_print volume_buy volume_sell prints lost call_price call_volume call_imbalance",
 )
-"""What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record numbers."""
+"""What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record
+numbers.
+"""
 
 TAPE = whole(96, "first_pub head floor seq last_ts_ns first_view num_views deadline_ns start_price stop_open")
 """A book's public tape: a ring of PUB records. `head`: records ever written; `floor`: the first that a view may need.

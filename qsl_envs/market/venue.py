@@ -94,7 +94,8 @@ def serve_new(m, r, i, now_ns):
     counted = worst_price(m, h, side, order_type, worst)
     c = m.clients[run.clients + client]
     c.gate_price = counted
-    submit_order(m.book, h, now_ns, side, order_type, int64(msg.tif), price, qty, int64(msg.display_qty), int64(msg.stop_price),
+    submit_order(m.book, h, now_ns, side, order_type, int64(msg.tif), price, qty, int64(msg.display_qty),
+    int64(msg.stop_price),
                  int64(msg.peg), int64(msg.offset), int64(msg.post_only), trader, tag, msg.cash)  # fmt: skip
     b = m.book.books[h]
     if b.status == REJECT:
@@ -108,7 +109,9 @@ def serve_new(m, r, i, now_ns):
 
 @kernel
 def standing_price(m, h, c, price):
-    """Price at which an order stands, which a slide or a peg makes another than was asked for; `price` if it is gone."""
+    """Price at which an order stands, which a slide or a peg makes another than was asked for; `price` if it is
+    gone.
+    """
     return int64(m.book.orders[m.book.books[h].orders_base + c.slot].price) if c.slot >= 0 else price
 
 

@@ -34,7 +34,9 @@ from qsl_envs.market.wheel import arm, order_of
 
 UP, DOWN, FEED = 0, 1, 2
 TEMPLATE_BIRTH = 1 << 43
-"""Added to the candidate numbers of a template's orders, so that their later clocks share no draw with the episode's."""
+"""Added to the candidate numbers of a template's orders, so that their later clocks share no draw with the
+episode's.
+"""
 
 
 @kernel
