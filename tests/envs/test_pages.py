@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
 from qsl_envs.envs.fields import field_table
+from qsl_envs.envs.market_making import DEFAULT_TASK as MAKER
 from qsl_envs.envs.market_making import MarketMakingEnv
 from qsl_envs.envs.observe import observation_fields, observe
+from qsl_envs.envs.replay_market_making import DEFAULT_TASK as REPLAY
+from qsl_envs.envs.replay_market_making import ReplayMarketMakingEnv
 from tests.envs.small import SMALL, make
 
 ORDER = ["Description", "Assumptions", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End",
@@ -45,10 +49,11 @@ def test_the_table_is_the_space():
         assert np.float32(low) == env.observation_space.low[at] and np.float32(high) == env.observation_space.high[at]
 
 
-def test_the_page_has_its_parts_in_order_and_its_tables():
-    page = MarketMakingEnv.__doc__
+@pytest.mark.parametrize("cls, task", [(MarketMakingEnv, MAKER), (ReplayMarketMakingEnv, REPLAY)])
+def test_the_page_has_its_parts_in_order_and_its_tables(cls, task):
+    page = cls.__doc__
     assert re.findall(r"^## (.*)$", page, re.M) == ORDER
     assert field_table(observation_fields(10)) in page
-    for name, default in (("step_ns", "100000000"), ("max_loss", "2000.0"), ("post_only", "True")):
-        assert f"| `{name}` | {default} |" in page
+    for field in dataclasses.fields(task):
+        assert f"| `{field.name}` | {getattr(task, field.name)!r} |" in page
     assert "{{" not in page and not re.search(r"{\w+}", page)

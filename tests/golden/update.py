@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 import qsl_envs  # noqa: F401
+from tests.envs.days import minute
 
 FOLDER = Path(__file__).parent
 SETTINGS = {
@@ -22,6 +23,7 @@ SETTINGS = {
         "step_ns": 50_000_000,
         "session_ns": 600_000_000,
     },
+    "qsl/ReplayMarketMaking-v0": {"session_ns": 800_000_000},
 }
 STEPS, ENVS, SEED = 14, 2, 7
 
@@ -33,7 +35,10 @@ def golden_ids() -> list[str]:
 
 def trajectory(env_id: str) -> dict:
     """Digest of all that `STEPS` steps of `ENVS` envs return, and a few numbers for people to look at."""
-    envs = gym.make_vec(env_id, num_envs=ENVS, **SETTINGS[env_id])
+    settings = dict(SETTINGS[env_id])
+    if "Replay" in env_id:
+        settings.update(data=minute())
+    envs = gym.make_vec(env_id, num_envs=ENVS, **settings)
     draws = np.random.Generator(np.random.PCG64(SEED)).integers(-10, 11, (STEPS, ENVS, 4))
     digest = hashlib.blake2b(digest_size=16)
     obs, _ = envs.reset(seed=SEED)
