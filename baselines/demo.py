@@ -39,7 +39,7 @@ from qsl_envs.replay.samples import write_sample
 
 TRAIN_SHARE = 0.6
 """Of the day's span: what is learned, tuned and measured on."""
-SESSION_NS = 60_000_000_000
+SESSION_NS = 30_000_000_000
 MIN_SESSIONS = 8
 """Sessions that must fit the part of the day that is evaluated on; they are made shorter for that."""
 MAX_SESSIONS = 256
@@ -243,14 +243,15 @@ def draw(
     finally:
         envs.close()
     title = f"{setting.name}, from {_clock(setting.split_ns)}"
-    references = {name: max(t["score"] for t in tuned[name].tries) for name in shown[1:]}
-    label = "P&L of a world, ticks x lots"
+    references = {name: max(t["score"] for t in one.tries) for name, one in tuned.items()}
+    label = "score of a world, ticks x lots"
     titles = {("Replayed" if n == 0 else "Synthetic"): found for n, found in enumerate(results.values())}
     return [
         (
-            draw_results(out / "results.png", titles, "pnl", label),
+            draw_results(out / "results.png", titles, "score", label),
             "Results by world",
-            "A dot is a world; the ring is the mean over worlds, the bar its 95 % bootstrap interval.",
+            "Score: P&L less the price of holding inventory, what all were tuned for. A dot is a world; the ring is "
+            "the mean over worlds, the bar its 95 % bootstrap interval.",
         ),
         (
             draw_book(out / "book.png", LEARNER, traces[LEARNER], title),

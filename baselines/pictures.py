@@ -84,6 +84,7 @@ def draw_learning(path: Path, name: str, curve: Sequence[Mapping[str, float]], r
         axes.set_ylim(low, high)
         ends = {name: float(np.mean(returns[-width:])) if len(returns) else 0.0, **references}
         _name_at_the_right(axes, ends, color, frames[-1] if len(frames) else 1.0)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="frames, millions", ylabel="return of an episode, ticks x lots")
         axes.set_title("Learning on training worlds")
         return _save(figure, path)
@@ -154,11 +155,11 @@ def draw_book(path: Path, name: str, trace: Trace, title: str) -> Path:
             axes.scatter(trace.time_s[filled] + step_s, height, marker=marker, label=label, **kind)
         axes.set(xlim=(0, extent[1]), ylim=(low - 0.5, high + 0.5), xlabel="time, s", ylabel="price, ticks")
         axes.ticklabel_format(axis="y", useOffset=False)
-        axes.set_title(f"{title}: the book, and the quotes of {name}")
-        legend = axes.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.11))
+        axes.set_title(f"{title}: book, and quotes of {name}")
+        legend = axes.legend(ncols=5, loc="upper right", bbox_to_anchor=(1.0, -0.1))
         legend.set_in_layout(True)
-        note = "blue: lots bid, red: lots offered, the darker the more"
-        axes.text(1.0, 1.015, note, transform=axes.transAxes, ha="right", color=PALE, fontsize=8.5)
+        note = "blue: lots bid, red: lots offered; darker: more"
+        axes.text(0.0, -0.155, note, transform=axes.transAxes, color=PALE, fontsize=8.5)
         return _save(figure, path)
 
 
@@ -199,6 +200,7 @@ def draw_episode(path: Path, traces: Mapping[str, Trace], title: str) -> Path:
                 axes.plot(one.time_s, getattr(one, values), drawstyle="steps-post", **kind)
         inventory.legend(ncols=len(traces), loc="lower right", bbox_to_anchor=(1, 0.985), borderaxespad=0.1)
         longest = max(one.time_s[-1] for one in traces.values())
+        pnl.yaxis.set_major_formatter("{x:,.0f}")
         pnl.set(xlabel="time, s", xlim=(0, longest))
         figure.align_ylabels()
         return _save(figure, path)
@@ -236,6 +238,7 @@ def draw_results(
             axes.tick_params(axis="y", length=0, labelsize=9.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.set_title(f"{title}, {worlds} worlds")
+            axes.xaxis.set_major_formatter("{x:,.0f}")
             axes.set_xlabel(label or metric)
         figure.subplots_adjust(wspace=0.06)
         return _save(figure, path)

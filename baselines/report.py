@@ -12,8 +12,8 @@ import numpy as np
 
 from baselines.evaluate import METRICS, Estimate, bootstrap, paired, verdict
 
-COLUMNS = ("score", "mean_abs_inventory", "max_drawdown", "fills", "volume", "maker_share")
-"""Metrics beside P&L in the tables."""
+COLUMNS = ("mean_abs_inventory", "max_drawdown", "fills", "volume", "maker_share")
+"""Metrics beside score and P&L in the tables."""
 
 Results = Mapping[str, Mapping[str, np.ndarray]]
 """Policy -> metric -> float64 (world,)."""
@@ -40,32 +40,49 @@ class Report:
 
 
 def finding(results: Results, name: str, reference: str, where: str) -> str:
-    """One plain sentence: what the evaluation shows about `name` beside `reference`, also when that is nothing."""
-    difference = paired(results, name, reference, "pnl")
-    numbers = f"P&L {difference} ticks x lots a world, {len(results[name]['pnl'])} worlds, 95 % interval"
-    said = verdict(difference)
-    if said == "better":
-        return f"On {where}, {name} beats {reference}: {numbers}."
-    if said == "worse":
-        return f"On {where}, {name} does NOT beat {reference}, it is worse: {numbers}."
-    return f"On {where}, {name} is NOT shown to beat {reference}: {numbers} contains 0."
+    """What the evaluation shows about `name` beside `reference`, in plain words, also when that is nothing.
+
+    The score is what was learned and tuned for, so it decides; P&L is told beside it.
+    """
+    score, pnl = (paired(results, name, reference, metric) for metric in ("score", "pnl"))
+    said = {
+        "better": f"{name} beats {reference}",
+        "worse": f"{name} does NOT beat {reference}, it is worse",
+        "no difference shown": f"{name} is NOT shown to beat {reference}",
+    }
+    profit = {"better": "higher", "worse": "LOWER", "no difference shown": "not shown to differ"}
+    worlds = len(results[name]["pnl"])
+    return (
+        f"On {where}, {said[verdict(score)]}: score {score}, {verdict(score)}; its P&L is {profit[verdict(pnl)]}: "
+        f"{pnl} (ticks x lots a world, 95 % intervals, {worlds} worlds)."
+    )
 
 
 def text_table(results: Results, reference: str) -> str:
     """A table for a terminal: mean and 95 % interval over worlds; differences world by world."""
-    header = ["policy", "P&L", f"minus {reference}", "", *(m.replace("_", " ") for m in COLUMNS)]
-    rows = [header, *(_cells(results, name, reference) for name in results)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(header))]
-    forms = [f"<{w}" if n in (0, 3) else f">{w}" for n, w in enumerate(widths)]
+    rows = [_titles(reference), *(_cells(results, name, reference) for name in results)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    forms = [f"<{w}" if n in WORDS else f">{w}" for n, w in enumerate(widths)]
     lines = ["  ".join(format(cell, form) for cell, form in zip(row, forms)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
+WORDS = (0, 3)
+"""Columns that hold words: the policy, the verdict on its score."""
+
+
+def _titles(reference: str) -> list[str]:
+    others = (m.replace("_", " ") for m in COLUMNS)
+    return ["policy", "score", f"minus {reference}", "", "P&L", f"minus {reference}", *others]
+
+
 def _cells(results: Results, name: str, reference: str) -> list[str]:
-    difference = paired(results, name, reference, "pnl")
-    against = ["", ""] if name == reference else [str(difference), verdict(difference)]
+    score, pnl = (paired(results, name, reference, metric) for metric in ("score", "pnl"))
+    same = name == reference
+    against_score, against_pnl = (["", ""], [""]) if same else ([str(score), verdict(score)], [str(pnl)])
+    means = [str(bootstrap(results[name][metric])) for metric in ("score", "pnl")]
     others = [_short(bootstrap(results[name][metric])) for metric in COLUMNS]
-    return [name, str(bootstrap(results[name]["pnl"])), *against, *others]
+    return [name, means[0], *against_score, means[1], *against_pnl, *others]
 
 
 def _short(found: Estimate) -> str:
@@ -98,19 +115,13 @@ def write_report(path: Path, report: Report) -> Path:
 
 def html_table(results: Results, reference: str) -> str:
     """The table of `text_table`, for the page."""
-    titles = ["policy", "P&L", f"minus {reference}", "", *(m.replace("_", " ") for m in COLUMNS)]
-    rows = ["<tr>" + "".join(f"<th>{escape(t)}</th>" for t in titles) + "</tr>"]
+    rows = ["<tr>" + "".join(f"<th>{escape(title)}</th>" for title in _titles(reference)) + "</tr>"]
     for name in results:
         cells = _cells(results, name, reference)
-        shown = [
-            escape(cells[0]),
-            *(_with_interval(cell) for cell in cells[1:3]),
-            escape(cells[3]),
-            *map(escape, cells[4:]),
-        ]
-        mark = cells[3].split(" ")[0]
-        classes = ["", "", "", mark if mark in ("better", "worse") else "", *[""] * len(COLUMNS)]
-        body = "".join(f'<td class="{c}">{v}</td>' if c else f"<td>{v}</td>" for c, v in zip(classes, shown))
+        kind = cells[3] if cells[3] in ("better", "worse") else ""
+        body = "".join(
+            f'<td class="{kind if n == 3 else ""}">{_with_interval(cell)}</td>' for n, cell in enumerate(cells)
+        )
         rows.append(f'<tr class="{"reference" if name == reference else ""}">{body}</tr>')
     return f"<table>{''.join(rows)}</table>"
 

@@ -72,15 +72,16 @@ def tune(
     desk = Desk.of(envs)
     envs.close()
     grid = [(name, parameters) for name in names for parameters in candidates(name, desk, sigma)]
-    policies = {str(n): build(name, desk, parameters) for n, (name, parameters) in enumerate(grid)}
+    labels = [f"{name} {n}" for n, (name, _) in enumerate(grid)]
+    policies = {label: build(name, desk, parameters) for label, (name, parameters) in zip(labels, grid)}
     results = evaluate(policies, worlds, tell)
     found: dict[str, Tuned] = {}
     for name in names:
         tries = []
-        for n, (of, parameters) in enumerate(grid):
+        for label, (of, parameters) in zip(labels, grid):
             if of == name:
-                score = bootstrap(results[str(n)]["score"])
-                pnl = float(results[str(n)]["pnl"].mean())
+                score = bootstrap(results[label]["score"])
+                pnl = float(results[label]["pnl"].mean())
                 tries.append({"parameters": parameters, "score": score.mean, "interval": score[1:], "pnl": pnl})
         best = max(tries, key=lambda t: t["score"])
         found[name] = Tuned(name, best["parameters"], tries)

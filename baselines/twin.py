@@ -17,6 +17,9 @@ from qsl_envs.replay.lobster import ABSENT, DELETION, NEW, PARTIAL_CANCEL, VISIB
 
 MAX_RESTING = 180
 """Resting orders of the synthetic market: what the environment's pool holds with a margin."""
+HOLDING_COST = 0.04
+"""Usual spreads that the reward takes for each lot held for a second: half a spread, what a fill may earn, is gone in
+twelve. Without a price for risk, reward is the mark's noise on whatever is held, and tells a learner little."""
 MIN_STEPS = 40
 """Steps that an episode should have at least."""
 
@@ -113,7 +116,7 @@ def task_options(measures: Measures, session_ns: int, step_ns: int) -> dict[str,
     """Keyword arguments of both market-making environments, so that one policy can act in either.
 
     Quotes reach three usual spreads from the mid, carry the usual order's lots at most; the inventory limit is ten of
-    those; losing eighty usual spreads on a full inventory ends the episode.
+    those; losing eighty usual spreads on a full inventory ends the episode. A lot that is held costs `HOLDING_COST`.
     """
     max_qty = max(1, round(measures.order_qty))
     reach = max(4, round(3 * measures.spread))
@@ -125,6 +128,7 @@ def task_options(measures: Measures, session_ns: int, step_ns: int) -> dict[str,
         "max_offset": reach,
         "tick_scale": float(max(1.0, measures.spread)),
         "qty_scale": float(max_qty),
+        "inventory_penalty": HOLDING_COST * max(1.0, measures.spread) * step_ns * 1e-9,
         "max_loss": float(80 * limit * max(1.0, measures.spread)),
         "config": {"participants": [{"risk": {"max_inventory": limit, "max_order_qty": limit}}]},
     }
