@@ -5,6 +5,7 @@ from numpy import int64
 from qsl_envs.engine.constants import (
     AUCTION_CALL,
     BUY,
+    EV_LEVEL,
     HOLD_BIT,
     LIVE_BIT,
     MARKET_IOC,
@@ -23,6 +24,7 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import consequences
 from qsl_envs.market.constants import CODE_SHIFT
 from qsl_envs.market.reports import report_dirty
+from qsl_envs.market.tape import publish_level
 from qsl_envs.market.wheel import arm, order_of
 
 TICK_SHIFT = 44
@@ -35,6 +37,10 @@ def after_flow(m, r, book, side, now_ns):
     run = m.runs[r]
     run.served += 1
     run.served_flow += 1
+    b = m.book.books[run.books + book]
+    if b.num_events == 1 and b.special == 0 and m.book.events[b.events_base].kind == EV_LEVEL:
+        publish_level(m, r, book, now_ns)
+        return
     consequences(m, r, book, side, NIL, NIL, now_ns)
     if run.dirty_head >= 0:
         report_dirty(m, r, book, now_ns)

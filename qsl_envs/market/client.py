@@ -134,7 +134,7 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
     leave = now_ns + trader.reaction_ns
     msg.trader = trader_index
     msg.number = number
-    delay = transit_ns(m.links, m.link_longs, conn.up_link, conn.up_skey, number, leave)
+    delay = transit_ns(m.links, m.link_longs, int64(conn.up_link), conn.up_skey, number, leave)
     if delay == LOST:
         trader.messages_lost += 1
         run.lost_orders += 1
@@ -164,7 +164,7 @@ def open_qty(m, r, trader_index, symbol, side):
     """Lots that the participant may still buy (or sell) in a symbol through orders he has sent and not seen end."""
     run = m.runs[r]
     total = 0
-    i = m.traders[run.traders + trader_index].client_head
+    i = int64(m.traders[run.traders + trader_index].client_head)
     while i >= 0:
         c = m.clients[run.clients + i]
         if c.side == side and c.book % run.num_symbols == symbol:

@@ -260,6 +260,8 @@ class MarketConfig:
     heartbeat_ns: int = 1_000_000_000
     order_timeout_ns: int = 2_000_000_000
     impact_window_ns: int = 1_000_000_000
+    wake_on_fill: bool = False
+    """`advance` comes back when a participant hears of a fill of its own (STOP_FILL)"""
     mirror: bool = False
     """turn the side of each draw of the flow round"""
     size: SizeConfig = field(default_factory=SizeConfig)

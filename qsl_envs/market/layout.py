@@ -145,6 +145,7 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     run.close_ns, run.fee_unit = config.session_ns, config.fee_unit
     run.snapshot_ns, run.heartbeat_ns = config.snapshot_ns, config.heartbeat_ns
     run.order_timeout_ns = config.order_timeout_ns
+    run.wake_on_fill = int(config.wake_on_fill)
     run.impact_window_ns = config.impact_window_ns if any(v.impact_ticks > 0 for v in config.venues) else 0
     run.num_changes = sum(len(v.schedule) for v in config.venues)
     run.dirty_head = run.dirty_tail = -1
@@ -219,7 +220,7 @@ def _init_traders(m, config, run):
         t.message_gap_ns = round(1e9 / risk.messages_per_s) if risk.messages_per_s > 0 else 0
         t.message_burst_ns = t.message_gap_ns * (risk.burst - 1)
         t.max_drawdown, t.risk_check_ns = round(risk.max_drawdown * config.fee_unit), risk.risk_check_ns
-        t.reaction_ns, t.client_head, t.is_agent = c.reaction_ns, -1, 1
+        t.reaction_ns, t.client_head = c.reaction_ns, -1
         cash = round(c.cash * config.fee_unit)
         t.known_cash = t.peak_known = cash
         for s in range(symbols):
@@ -255,6 +256,8 @@ def _init_views(m, layout, run, views, replica, per_book):
         view = m.views[run.views + i]
         view.book, view.link, view.recover_ns = book, link, NEVER
         view.fifo = int(m.links[link].fifo)
+        loses = m.links[link].drop_ppm > 0 or m.links[link].num_changes > 0
+        view.sure_ns = NEVER if loses else int(m.links[link].latency_ns + m.links[link].jitter_max_ns)
     for b in range(int(run.num_books)):
         tape = m.tapes[run.tapes + b]
         tape.first_view, tape.num_views = b * per_book, per_book

@@ -1,8 +1,11 @@
 """The event loop of one replica: whatever comes first acts first."""
 
+from numpy import int64
+
 from qsl_envs.engine.constants import NIL
 from qsl_envs.flow.poisson import BLOCK, advance_candidate
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.background import act_cancel_tick, act_candidate
 from qsl_envs.market.calendar import first_time, pop
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_NODE,
@@ -47,8 +50,8 @@ def advance(m, r, until_ns):
         if t_cal == t:
             t, what, arg = pop(m, r)
             if what == C_AT_VENUE:
-                venue = m.msgs[run.msgs + arg].book // run.num_symbols
-                arrive(m, r, venue, L_MESSAGE, arg, 0, 0, 0, t)
+                at = int64(m.msgs[run.msgs + arg].book) // run.num_symbols
+                arrive(m, r, at, L_MESSAGE, arg, 0, 0, 0, t)
             elif what == C_AT_NODE:
                 hear_reports(m, r, arg, t)
             elif what == C_SERVICE_END:
@@ -65,7 +68,12 @@ def advance(m, r, until_ns):
             act_day(m, r, t)
         elif run.wheel_next_ns == t:
             code = take(m, r)
-            arrive(m, r, (code >> CODE_SHIFT) // run.num_symbols, L_CANCEL_TICK, code, 0, 0, 0, t)
+            venue_index = (code >> CODE_SHIFT) // run.num_symbols
+            venue = m.venues[run.venues + venue_index]
+            if venue.service_ns == 0 and t < venue.out_from_ns:
+                act_cancel_tick(m, r, code, t)
+            else:
+                arrive(m, r, venue_index, L_CANCEL_TICK, code, 0, 0, 0, t)
         else:
             candidate(m, r, t)
         if run.error != 0:
@@ -89,7 +97,12 @@ def candidate(m, r, now_ns):
     k, word, life = flow.first + flow.at, m.longs[at + BLOCK], m.longs[at + 2 * BLOCK]
     advance_candidate(flow, m.longs)
     find_flow(m, r)
-    arrive(m, r, book // run.num_symbols, L_CANDIDATE, book, k, word, life, now_ns)
+    venue_index = book // run.num_symbols
+    venue = m.venues[run.venues + venue_index]
+    if venue.service_ns == 0 and now_ns < venue.out_from_ns:
+        act_candidate(m, r, book, k, word, life, now_ns)
+    else:
+        arrive(m, r, venue_index, L_CANDIDATE, book, k, word, life, now_ns)
 
 
 @kernel(inline=True)

@@ -62,8 +62,7 @@ def hear_reports(m, r, first, now_ns):
         free_message(m, r, i)
         i = following
     if filled:
-        trader.last_fill_ns = now_ns
-        if run.wake_on_fill != 0 and trader.is_agent != 0:
+        if run.wake_on_fill != 0:
             run.stop = STOP_FILL
             run.stop_trader = trader_index
     if trader.max_drawdown > 0 and trader.killed == 0:
@@ -102,7 +101,6 @@ def hear_one(m, r, trader, conn, msg, now_ns):
     new = int64(msg.filled_qty) - int64(c.filled_qty)
     if new > 0:
         conn.known_position += new if c.side == BUY else -new
-        conn.known_filled += new
         trader.known_cash += msg.cash - c.cash
         trader.known_fees += msg.fees - c.fees
         trader.fills_heard += 1

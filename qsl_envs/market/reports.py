@@ -43,7 +43,7 @@ def deliver(m, r, first, now_ns):
     trader_index = int64(msg.trader)
     conn = m.conns[conn_of(m, r, trader_index, int64(msg.book))]
     number = msg.number
-    delay = transit_ns(m.links, m.link_longs, conn.down_link, conn.down_skey, number, now_ns)
+    delay = transit_ns(m.links, m.link_longs, int64(conn.down_link), conn.down_skey, number, now_ns)
     if delay == LOST:
         run.lost_reports += 1
         i = first

@@ -77,24 +77,26 @@ GATE = record(
 """What one book's risk gate knows of one participant."""
 
 TRADER = whole(
-    256,
-    # limits (values)
-    "max_inventory max_order_qty max_notional max_open_orders message_gap_ns message_burst_ns max_drawdown "
-    "firm_max_inventory reaction_ns risk_check_ns "
-    # what he knows, firm-wide
-    "client_head num_clients killed reports_heard gaps_seen fills_heard known_cash known_fees last_fill_ns "
-    "rejects last_reason "
-    "kill_sent sent messages_lost peak_known cancels_lost "
-    # settings
-    "is_agent node borrow_rate",
+    128,
+    # limits (values), then what he knows, firm-wide
+    "max_notional message_gap_ns message_burst_ns max_drawdown reaction_ns risk_check_ns "
+    "known_cash known_fees peak_known",
+    *[
+        (name, "i4")
+        for name in (
+            "max_inventory max_order_qty max_open_orders firm_max_inventory "
+            "client_head num_clients killed reports_heard gaps_seen fills_heard rejects last_reason sent messages_lost"
+        ).split()
+    ],
 )
 """A participant: its limits, and what it has heard. Sizes in lots, money in 1/fee_unit of tick x lot."""
 
 CONN = whole(
-    192,
-    # links and their keys: orders up, reports down, data feed of each symbol in `view`
-    "up_link down_link up_skey down_skey up_extra_ns down_extra_ns up_last_ns down_last_ns sent reports heard_number "
-    "known_position known_filled feed order_skey last_mid_x2 up_fifo down_fifo lossy",
+    128,
+    "up_skey down_skey up_extra_ns down_extra_ns up_last_ns down_last_ns sent reports heard_number known_position "
+    "order_skey last_mid_x2",
+    # links: orders up, reports down; the view that hears the book's feed
+    *[(name, "i4") for name in ("up_link", "down_link", "feed", "up_fifo", "down_fifo", "lossy")],
 )
 """One participant's line to one book: two links, numbering, and what has come back."""
 
@@ -174,7 +176,8 @@ PUB = record(
 VIEW = whole(
     192,
     "book link extra_ns skey fifo cursor tail last_arrival_ns heard_ts_ns heard_seq recover_ns gaps "
-    "unseen last_print volume_buy volume_sell prints lost call_price call_volume call_imbalance",
+    "unseen last_print volume_buy volume_sell prints lost call_price call_volume call_imbalance "
+    "sure_ns",
 )
 """What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record
 numbers.

@@ -1,0 +1,139 @@
+"""Whole markets: order messages a second through network, gate, accounts, flow and tapes; environment steps a second.
+
+Claim: a market with everything on serves millions of order messages a second a core, and an environment step of about
+20 of them costs a few microseconds. Rounds of all sizes are interleaved and medians quoted, because the machine is
+shared. Books are warm; compiling is outside the clock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+
+import gymnasium as gym
+import numpy as np
+
+import qsl_envs  # noqa: F401  registers the environments
+from benchmarks.report import Row, main
+from qsl_envs.envs.market_making import DEFAULT_MARKET
+from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, VenueConfig
+from qsl_envs.market.market import Market
+
+ENV = "qsl/MarketMaking-v0"
+SESSION_NS = 3_600_000_000_000
+
+
+def small_market(venues: int) -> MarketConfig:
+    """The default environment's market with a session that no round outlasts, on one or more venues."""
+    names = tuple(dataclasses.replace(DEFAULT_MARKET.venues[0], name=f"V{v}") for v in range(venues))
+    return dataclasses.replace(DEFAULT_MARKET, venues=names, session_ns=SESSION_NS)
+
+
+class MarketRun:
+    """One size of market, advanced a round at a time."""
+
+    def __init__(self, replicas: int, threads: int, venues: int, messages: int) -> None:
+        self.replicas, self.threads, self.venues = replicas, threads, venues
+        self.market = Market(small_market(venues), replicas, num_threads=threads)
+        self.market.reset()
+        self.step_ns = 100_000_000
+        self.rates: list[float] = []
+        self.now = 0
+        self.steps = max(1, messages // (20 * replicas * venues))
+        self.round()
+        self.rates.clear()
+
+    def served(self) -> int:
+        """Order messages that the venues have served so far."""
+        stride = self.market.stride
+        return int(self.market.arrays.runs.served[: self.replicas * stride : stride].sum())
+
+    def round(self) -> None:
+        """Advance all replicas by some steps of 100 ms and note the messages a second."""
+        before, start = self.served(), time.perf_counter()
+        for _ in range(self.steps):
+            self.now += self.step_ns
+            self.market.advance(self.now)
+        self.rates.append((self.served() - before) / (time.perf_counter() - start))
+
+
+def market_speed(smoke: bool) -> list[Row]:
+    """Order messages a second of background flow: nobody trades beside it, feeds are heard as the tape turns."""
+    sizes = [(1, 1, 1), (64, 1, 1), (1024, 1, 1), (4096, 1, 1), (1024, 2, 1), (1024, 1, 4)]
+    runs = [MarketRun(*size, messages=2_000 if smoke else 400_000) for size in (sizes[:1] if smoke else sizes)]
+    for _ in range(1 if smoke else 7):
+        for run in runs:
+            run.round()
+    return [
+        Row(
+            replicas=run.replicas,
+            threads=run.threads,
+            venues=run.venues,
+            M_messages_per_s=statistics.median(run.rates) / 1e6,
+            best=max(run.rates) / 1e6,
+            KiB_per_replica=run.market.layout.row_bytes / 1024,
+            digest=run.market.digest()[:8],
+        )
+        for run in runs
+    ]
+
+
+def env_speed(smoke: bool) -> list[Row]:
+    """Steps of the default environment with random quotes, resets included; book messages a step beside them."""
+    sizes = [(1, 1), (64, 1), (1024, 1), (4096, 1), (1024, 2)]
+    rows = []
+    for num_envs, threads in sizes[:1] if smoke else sizes:
+        envs = gym.make_vec(ENV, num_envs=num_envs, num_threads=threads)
+        envs.reset(seed=0)
+        rng = np.random.default_rng(0)
+        actions = rng.uniform(-1, 1, (16, num_envs, 4)).astype(np.float32)
+        steps = 20 if smoke else max(20, 200_000 // num_envs)
+        rates = []
+        for _ in range(2 if smoke else 6):
+            start = time.perf_counter()
+            for k in range(steps):
+                envs.step(actions[k % 16])
+            rates.append(num_envs * steps / (time.perf_counter() - start))
+        rows.append(
+            Row(
+                envs=num_envs,
+                threads=threads,
+                k_steps_per_s=statistics.median(rates[1:]) / 1e3,
+                best=max(rates) / 1e3,
+                messages_per_step=messages_per_step(num_envs),
+                KiB_per_env=envs.unwrapped.market.layout.row_bytes / 1024,
+            )
+        )
+        envs.close()
+    return rows
+
+
+def messages_per_step(num_envs: int) -> float:
+    """Order messages that venues serve in a step, over the first steps of fresh episodes."""
+    envs = gym.make_vec(ENV, num_envs=min(num_envs, 64))
+    envs.reset(seed=0)
+    action = np.zeros((envs.num_envs, 4), np.float32)
+    for _ in range(50):
+        envs.step(action)
+    market = envs.unwrapped.market
+    served = market.arrays.runs.served[: envs.num_envs * market.stride : market.stride].sum()
+    return float(served) / (50 * envs.num_envs)
+
+
+def memory(smoke: bool) -> list[Row]:
+    """Bytes of a small replica with 64 accounts (512 orders, 512 ticks), section by section."""
+    risk = RiskConfig(max_open_orders=8)
+    traders = tuple(ParticipantConfig(name=f"t{i}", risk=risk) for i in range(64))
+    sizes = SizeConfig(max_orders=512, window_ticks=512, max_special=16, max_events=64, max_clients=32,
+                       max_messages=32, max_calendar=64, tape=128, wheel=512)  # fmt: skip
+    config = MarketConfig(venues=(VenueConfig(),), participants=traders, size=sizes, flow=None, templates=1)
+    layout = Market(config, 1).layout
+    rows = [Row(section=name, KiB=size / 1024) for name, size, _ in layout.table() if size >= 512]
+    return [*rows, Row(section="all", KiB=layout.row_bytes / 1024)]
+
+
+TABLES = {"market": market_speed, "environment": env_speed, "memory": memory}
+
+if __name__ == "__main__":
+    main(TABLES)
