@@ -44,7 +44,7 @@ MIN_SESSIONS = 8
 """Sessions that must fit the part of the day that is evaluated on; they are made shorter for that."""
 MAX_SESSIONS = 256
 TUNING_WORLDS = 64
-FRAMES_AN_UPDATE = 15_360
+FRAMES_AN_UPDATE = 30_720
 LEARNER = "PPO"
 REFERENCE = FixedSpread.name
 STEPS = 6
@@ -190,8 +190,7 @@ def learn(
         num_envs=num_envs,
         num_steps=num_steps,
         num_threads=args.threads,
-        minibatch_size=FRAMES_AN_UPDATE // 8,
-        learning_rate=5e-4,
+        minibatch_size=FRAMES_AN_UPDATE // 4,
         init_log_std=-1.4,
         init=str(args.out / "start.pt"),
         critic_updates=5,

@@ -48,15 +48,15 @@ class Args:
     """threads that the environment may use"""
     torch_threads: int = 1
     """threads that the network may use; a second one gains little, and loses much on a busy machine"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     """of Adam at the start; it falls linearly to a twentieth of it"""
-    gamma: float = 0.97
+    gamma: float = 0.99
     """discount of a step"""
-    gae_lambda: float = 0.9
+    gae_lambda: float = 0.97
     """weight of longer returns in the advantage (GAE)"""
     num_epochs: int = 4
     """passes over a rollout"""
-    minibatch_size: int = 4096
+    minibatch_size: int = 8192
     """frames of a gradient step"""
     clip: float = 0.2
     """how far the probability ratio may go from 1 and still earn"""
