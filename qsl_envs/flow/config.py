@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qsl_envs.errors import require
+from qsl_envs.settings import check_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class PoissonFlowConfig:
     qty_high: int = 1
 
     def __post_init__(self):
+        check_types(self)
         for name in ("market_rate", "limit_rate", "cancel_rate"):
             value = getattr(self, name)
             require(0 < value < 1e6, self, name, "a rate per second in (0, 1e6)", value)
