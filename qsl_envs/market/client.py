@@ -146,7 +146,7 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
             conn.up_last_ns = arrival
         draw = high_half(draw_bits(conn.order_skey, arrival)) >> 8
         # what one participant sent at one nanosecond arrives in sending order, whichever book it is for
-        push(m, r, arrival, order_key(C_AT_VENUE, draw, trader.sent), C_AT_VENUE, msg_index)
+        push(m, r, arrival, order_key(C_AT_VENUE, draw, int64(trader.sent)), C_AT_VENUE, msg_index)
 
 
 @kernel

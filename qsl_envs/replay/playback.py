@@ -120,7 +120,7 @@ def play_event(m, h, table, play, index):
         if not play_rows(m, h, table, state):
             return False
         state.busy = AFTER
-        if book.special != 0:
+        if book.special != 0 or book.queue_head != NIL:  # the last stop of a book leaves nothing special behind
             book.stage = PEGS
     run_message(m, h)
     if book.suspended != 0:
