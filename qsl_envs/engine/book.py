@@ -110,7 +110,7 @@ class OrderBook:
         if stp is not None:
             allowed = f"one of {', '.join(words.STP_MODES)}"
             require(stp in words.STP_MODES or stp in words.STP_MODES.values(), self, "stp", allowed, stp, OrderError)
-            settings["stp"] = words.STP_MODES.get(stp, stp)
+            settings["stp"] = words.STP_MODES[stp] if isinstance(stp, str) else stp
         grows = config is None and max_orders is None
         base = config if config is not None else EngineConfig(max_orders=FIRST_POOL)
         fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
@@ -294,7 +294,7 @@ class OrderBook:
         require(
             1 <= whole(self, "price", price) <= PRICE_MAX, self, "price", "in [1, 2**31 - 1] ticks", price, OrderError
         )
-        rows = list_side(self._memory, words.SIDES.get(side, side))
+        rows = list_side(self._memory, words.SIDES[side] if isinstance(side, str) else side)
         rows = rows[rows["price"] == price]
         return [(int(r["order_id"]), int(r["qty"]), int(r["display_qty"])) for r in rows]
 

@@ -9,7 +9,7 @@ from qsl_envs.engine.pool import GENERATIONS, slot_of
 from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.kernel.views import Outside, Views
+from qsl_envs.kernel.views import Views, inside, outside
 
 HANDLE_MESSAGE = record(
     32,
@@ -43,9 +43,9 @@ AHEAD = 12
 class HandleArrays(Views):
     """A book and a stream that names orders by handle."""
 
-    book: BookArrays
-    messages: Outside(HANDLE_MESSAGE)
-    reports: Outside(HANDLE_REPORT)
+    book = inside(BookArrays)
+    messages = outside(HANDLE_MESSAGE)
+    reports = outside(HANDLE_REPORT)
 
 
 def handle_arrays(arena: np.ndarray, messages: np.ndarray, reports: np.ndarray) -> HandleArrays:

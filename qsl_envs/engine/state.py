@@ -9,7 +9,7 @@ indices anew. Slots are relative to `orders_base`.
 
 import numpy as np
 
-from qsl_envs.kernel.views import Views
+from qsl_envs.kernel.views import Views, inside
 
 
 def record(size: int, *fields: tuple) -> np.dtype:
@@ -193,11 +193,11 @@ class BookArrays(Views):
     | `ints`   | int32  | heap entries                                    |
     """
 
-    books: BOOK
-    sides: SIDE
-    orders: ORDER
-    levels: LEVEL
-    words: np.dtype(np.uint64)
-    exts: EXT
-    events: EVENT
-    ints: np.dtype(np.int32)
+    books = inside(BOOK)
+    sides = inside(SIDE)
+    orders = inside(ORDER)
+    levels = inside(LEVEL)
+    words = inside(np.uint64)
+    exts = inside(EXT)
+    events = inside(EVENT)
+    ints = inside(np.int32)

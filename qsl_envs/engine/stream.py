@@ -54,7 +54,7 @@ from qsl_envs.engine.state import BookArrays
 from qsl_envs.engine.withdraw import cancel_all, run_deadlines
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.kernel.views import Outside, Views
+from qsl_envs.kernel.views import Views, inside, outside
 
 DUPLICATE_ORDER = int(Reason.DUPLICATE_ORDER)
 
@@ -97,16 +97,16 @@ class Names(NamedTuple):
 class StreamArrays(Views):
     """A book, its names, and a stream: what `run_stream` takes."""
 
-    book: BookArrays
-    table: Outside(np.int64)
-    order_ids: Outside(np.int64)
-    filled: Outside(np.int64)
-    who: Outside(np.int64)
-    participants: Outside(np.int64)
-    state: Outside(np.int64)
-    messages: Outside(MESSAGE)
-    reports: Outside(REPORT)
-    trades: Outside(TRADE)
+    book = inside(BookArrays)
+    table = outside(np.int64)
+    order_ids = outside(np.int64)
+    filled = outside(np.int64)
+    who = outside(np.int64)
+    participants = outside(np.int64)
+    state = outside(np.int64)
+    messages = outside(MESSAGE)
+    reports = outside(REPORT)
+    trades = outside(TRADE)
 
 
 def stream_arrays(

@@ -28,7 +28,7 @@ class PoissonFlowConfig:
     """lots of an order: drawn evenly from qty_low to qty_high"""
     qty_high: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         for name in ("market_rate", "limit_rate", "cancel_rate"):
             value = getattr(self, name)

@@ -5,8 +5,8 @@ of several kB: compiling that costs minutes. A `Views` object looks the same in 
 compiled code one address for the arena and one for each array outside it; what `m.orders` is, its type knows.
 
     class BookArrays(Views):
-        books: BOOK            # a view of the arena: a record dtype, or a scalar one
-        words: np.uint64
+        books = inside(BOOK)
+        words = inside(np.uint64)
 
 Compiled views are not bounds-checked, have no length and no negative indices: `views[-1]` reads the memory before the
 arena. `QSL_CHECK` and the interpreted run are there to find such a read.
@@ -29,34 +29,36 @@ ARENA = "arena"
 """Where a field lives that is a view of the arena."""
 
 
-class Outside:
-    """Marks a field of a Views class as an array of its own, outside the arena: `links: Outside(LINK)`."""
+class _Field:
+    """One field of a Views class, as it is declared."""
 
-    def __init__(self, dtype: Any):
-        self.dtype = np.dtype(dtype)
+    def __init__(self, kind: Any, outside: bool):
+        self.kind = kind if isinstance(kind, type) and issubclass(kind, Views) else np.dtype(kind)
+        self.outside = outside
+
+
+def inside(kind: Any) -> Any:
+    """Declare a view of the arena: of a record dtype, a scalar one, or another Views class."""
+    return _Field(kind, outside=False)
+
+
+def outside(dtype: Any) -> Any:
+    """Declare an array of its own, outside the arena."""
+    return _Field(dtype, outside=True)
 
 
 class Views:
-    """Base of view bundles; a subclass lists its fields as annotations, values are the arrays.
-
-    Fields are (name: dtype) of the arena, (name: Outside(dtype)), or (name: another Views class) of the same arena.
-    """
+    """Base of view bundles; a subclass declares its fields, an object holds the arrays."""
 
     FIELDS: ClassVar[dict[str, tuple[str, Any]]] = {}
+    """field -> (the store that it lives in, its dtype or Views class)"""
     STORES: ClassVar[tuple[str, ...]] = ()
+    """what crosses into compiled code, an address each: the arena, then every field outside it"""
 
     def __init_subclass__(cls) -> None:
-        cls.FIELDS = {}
-        stores = [ARENA]
-        for name, kind in cls.__annotations__.items():
-            if isinstance(kind, Outside):
-                cls.FIELDS[name] = (name, kind.dtype)
-                stores.append(name)
-            elif isinstance(kind, type) and issubclass(kind, Views):
-                cls.FIELDS[name] = (ARENA, kind)
-            else:
-                cls.FIELDS[name] = (ARENA, np.dtype(kind))
-        cls.STORES = tuple(stores)
+        fields = {name: field for name, field in vars(cls).items() if isinstance(field, _Field)}
+        cls.FIELDS = {name: (name if field.outside else ARENA, field.kind) for name, field in fields.items()}
+        cls.STORES = (ARENA, *(name for name, field in fields.items() if field.outside))
         cls._numba_type_ = ViewsType(cls)
 
     def __init__(self, arena: np.ndarray, **outside: np.ndarray):

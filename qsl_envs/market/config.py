@@ -28,7 +28,7 @@ class FeeTier:
     maker_fee_bps: float
     taker_fee_bps: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         require(self.volume > 0, self, "volume", "> 0 lots", self.volume)
         for name in ("maker_fee_bps", "taker_fee_bps"):
@@ -49,7 +49,7 @@ class PhaseChange:
     at_ns: int
     action: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require(0 <= self.at_ns <= DAY_NS, self, "at_ns", "in [0, one day]", self.at_ns)
         require(self.action in PHASES, self, "action", f"one of {', '.join(PHASES)}", self.action)
 
@@ -87,7 +87,7 @@ class VenueConfig:
     auction_fee_bps: float = 0.0
     """of both sides of an auction's trades"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         for name in ("maker_fee_bps", "taker_fee_bps", "auction_fee_bps"):
             _rate(self, name, getattr(self, name))
@@ -109,7 +109,7 @@ class VenueConfig:
         require(volumes == sorted(set(volumes)), self, "tiers", "by rising volume", volumes)
 
 
-def _windows(owner, name, windows):
+def _windows(owner: object, name: str, windows: tuple[tuple[int, int], ...]) -> None:
     last = -1
     for window in windows:
         pair = len(window) == 2 and 0 <= window[0] < window[1] <= DAY_NS
@@ -117,7 +117,7 @@ def _windows(owner, name, windows):
         last = window[1]
 
 
-def _rate(owner, name, bps):
+def _rate(owner: object, name: str, bps: float) -> None:
     finite = isinstance(bps, (int, float)) and math.isfinite(bps)
     require(finite and abs(bps) <= 100, owner, name, "a number in [-100, 100]", bps)
     require(abs(bps * 100 - round(bps * 100)) < 1e-6, owner, name, "a multiple of 0.01 bp", bps)
@@ -136,7 +136,7 @@ class SymbolConfig:
     borrow_rate: int = 0
     """money units per lot and second on short inventory"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         require(0 < self.tick_size_usd <= 1e9, self, "tick_size_usd", "in (0, 1e9]", self.tick_size_usd)
         require(1 <= self.lot_size <= 10**9, self, "lot_size", "in [1, 1e9]", self.lot_size)
@@ -165,7 +165,7 @@ class RiskConfig:
     firm_max_inventory: int = 0
     """checked at the participant's own node on what it has heard; 0: none"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         for name in ("max_inventory", "max_order_qty", "max_open_orders", "burst"):
             value = getattr(self, name)
@@ -194,7 +194,7 @@ class ParticipantConfig:
     """lots at the start, at the start price"""
     risk: RiskConfig = field(default_factory=RiskConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         require(0 <= self.reaction_ns < 10**12, self, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
         require(abs(self.cash) <= 1e10, self, "cash", "in [-1e10, 1e10] ticks x lots", self.cash)
@@ -221,7 +221,7 @@ class SizeConfig:
     wheel: int = 1024
     """buckets of the cancel wheel, a power of two >= 64"""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         for name in ("tape", "wheel"):
             v = getattr(self, name)
@@ -266,7 +266,7 @@ class MarketConfig:
     """turn the side of each draw of the flow round"""
     size: SizeConfig = field(default_factory=SizeConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_types(self)
         require(len(self.venues) >= 1, self, "venues", "at least one", len(self.venues))
         require(len(self.symbols) >= 1, self, "symbols", "at least one", len(self.symbols))

@@ -109,6 +109,7 @@ class Market:
 
     def _make_day_templates(self) -> None:
         """The book of the day at evenly spaced times: an episode plays on from the last one before its start."""
+        assert self.day is not None
         first, span, m = self.day_first_ns, self.day_last_ns - self.day_first_ns, self.arrays
         for k in range(self.config.templates):
             row = self.num_replicas + k
@@ -170,7 +171,7 @@ class Market:
             allowed = f"in [{self.day_first_ns}, {self.day_last_ns}] of the day's clock"
             require(not (late & mask).any(), "Market", "start_ns", allowed, self.starts[late & mask][:3].tolist())
 
-        def work(first, last, thread):
+        def work(first: int, last: int, thread: int) -> None:
             if self.day is not None:
                 reset_day_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas,
                                self.config.templates, mask, self._keys, self.day_first_ns, self.day_last_ns,
@@ -191,10 +192,12 @@ class Market:
         Returns: int64 (num_replicas,), why each came back: STOP_TIME, STOP_FILL, STOP_CLOSE.
         Raises: CapacityError naming the structure that was too small, its size, and the setting to raise.
         """
-        require((self.episodes >= 0).all(), "Market", "advance", "called after `reset`", "a replica without a world")
+        require(
+            bool((self.episodes >= 0).all()), "Market", "advance", "called after `reset`", "a replica without a world"
+        )
         until = np.broadcast_to(np.asarray(until_ns, np.int64), (self.num_replicas,)).copy()
 
-        def work(first, last, thread):
+        def work(first: int, last: int, thread: int) -> None:
             advance_rows(self.arrays, first, last, self.stride, thread * self.scratch_longs, self.config.size.tape,
                          until, self._stops)  # fmt: skip
 
@@ -402,7 +405,8 @@ class Market:
         h = int(run.books + book)
         sides = []
         for side, none in ((BUY, NO_BID), (SELL, NO_ASK)):
-            rows, price = [], int(best_shown(self.arrays.book, h, side))
+            rows: list[tuple[int, int]] = []
+            price = int(best_shown(self.arrays.book, h, side))
             while price != none and len(rows) < levels:
                 rows.append((price, int(shown_qty(self.arrays.book, h, side, price))))
                 price = int(next_shown(self.arrays.book, h, side, price))

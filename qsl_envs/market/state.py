@@ -8,7 +8,7 @@ import numpy as np
 
 from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.flow.poisson import FLOW_RECORD
-from qsl_envs.kernel.views import Outside, Views
+from qsl_envs.kernel.views import Views, inside, outside
 from qsl_envs.network.state import LINK
 from qsl_envs.replay.events import EVENT_ROW
 from qsl_envs.replay.playback import PLAY
@@ -208,25 +208,25 @@ class MarketArrays(Views):
     `scratch` (one stretch a thread), `links` with `link_longs`, and the recorded `day` lie outside the arena.
     """
 
-    book: BookArrays
-    runs: RUN
-    accounts: ACCOUNT
-    gates: GATE
-    traders: TRADER
-    conns: CONN
-    clients: CLIENT
-    msgs: MSG
-    cal: CAL
-    tapes: TAPE
-    pubs: PUB
-    views: VIEW
-    venues: VENUE
-    flows: FLOW_RECORD
-    plays: PLAY
-    longs: np.dtype(np.int64)
-    scratch: Outside(np.int64)
-    links: Outside(LINK)
-    link_longs: Outside(np.int64)
-    day: Outside(EVENT_ROW)
-    entries: Outside(np.int64)
-    schedule: Outside(np.int64)
+    book = inside(BookArrays)
+    runs = inside(RUN)
+    accounts = inside(ACCOUNT)
+    gates = inside(GATE)
+    traders = inside(TRADER)
+    conns = inside(CONN)
+    clients = inside(CLIENT)
+    msgs = inside(MSG)
+    cal = inside(CAL)
+    tapes = inside(TAPE)
+    pubs = inside(PUB)
+    views = inside(VIEW)
+    venues = inside(VENUE)
+    flows = inside(FLOW_RECORD)
+    plays = inside(PLAY)
+    longs = inside(np.int64)
+    scratch = outside(np.int64)
+    links = outside(LINK)
+    link_longs = outside(np.int64)
+    day = outside(EVENT_ROW)
+    entries = outside(np.int64)
+    schedule = outside(np.int64)
