@@ -465,8 +465,9 @@ class Market:
 
         h = hashlib.blake2b(digest_size=16)
         for i in range(self.num_replicas) if replica is None else (replica,):
-            row = self.arena[i].copy()
-            lay.rebind(self.arrays, i * self.stride, -i * self.layout.row_bytes)
-            h.update(self.arena[i].tobytes())
-            self.arena[i] = row
+            keep = self.arena[0].copy()  # absolute indices are bound anew where the bytes lie: in the first row
+            self.arena[0] = self.arena[i]
+            lay.rebind(self.arrays, 0, -i * self.layout.row_bytes)
+            h.update(self.arena[0].tobytes())
+            self.arena[0] = keep
         return h.hexdigest()
