@@ -18,8 +18,16 @@ from baselines.trace import Trace
 
 INK, PALE, GRID = "#1d2733", "#6b7785", "#e3e7ec"
 BID, ASK = "#1769aa", "#c2452d"
-PALETTE = ("#6a3fb5", "#0f8b6d", "#d98200", "#4a5a6a", "#b3306b", "#2a7ab9")
-"""Of policies, in the order in which they are named."""
+OWN_COLOR = {
+    "fixed spread": "#0f8b6d",
+    "Avellaneda-Stoikov": "#d98200",
+    "inventory skew": "#2a7ab9",
+    "do nothing": "#4a5a6a",
+    "random": "#b3306b",
+}
+"""Of the scripted policies."""
+OTHER_COLORS = ("#6a3fb5", "#a0522d", "#7b8b00", "#c71585")
+"""Of learners, in the order in which they are named."""
 
 STYLE = {
     "figure.facecolor": "white",
@@ -50,7 +58,8 @@ STYLE = {
 
 def colors(names: Sequence[str]) -> dict[str, str]:
     """One color for each policy, the same in every picture of a report."""
-    return {name: PALETTE[n % len(PALETTE)] for n, name in enumerate(names)}
+    others = [name for name in names if name not in OWN_COLOR]
+    return {**OWN_COLOR, **{name: OTHER_COLORS[n % len(OTHER_COLORS)] for n, name in enumerate(others)}}
 
 
 def _save(figure: Figure, path: Path) -> Path:

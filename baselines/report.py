@@ -12,7 +12,7 @@ import numpy as np
 
 from baselines.evaluate import METRICS, Estimate, bootstrap, paired, verdict
 
-COLUMNS = ("mean_abs_inventory", "max_drawdown", "fills", "volume", "maker_share")
+COLUMNS = ("mean_abs_inventory", "max_drawdown", "fills")
 """Metrics beside score and P&L in the tables."""
 
 Results = Mapping[str, Mapping[str, np.ndarray]]
