@@ -115,6 +115,7 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
     free = {
         "name",
         "keep_on_decrease",
+        "wake_on_fill",
         "order_link",
         "report_link",
         "feed_link",
