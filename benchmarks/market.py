@@ -21,7 +21,7 @@ from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, 
 from qsl_envs.market.market import Market
 
 ENV = "qsl/MarketMaking-v0"
-SESSION_NS = 3_600_000_000_000
+SESSION_NS = 86_400_000_000_000
 
 
 def small_market(venues: int) -> MarketConfig:
@@ -37,10 +37,10 @@ class MarketRun:
         self.replicas, self.threads, self.venues = replicas, threads, venues
         self.market = Market(small_market(venues), replicas, num_threads=threads)
         self.market.reset()
-        self.step_ns = 100_000_000
+        self.step_ns = 100_000_000 if replicas > 1 else 10_000_000_000  # of one replica the call would be all
         self.rates: list[float] = []
         self.now = 0
-        self.steps = max(1, messages // (20 * replicas * venues))
+        self.steps = max(1, messages * 100_000_000 // (20 * replicas * venues * self.step_ns))
         self.round()
         self.rates.clear()
 

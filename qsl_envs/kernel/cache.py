@@ -99,20 +99,24 @@ class KernelDispatcher(CPUDispatcher):
             return entry
 
     def get_overload(self, sig):
-        """What compiled code calls: the key of the callee's code, or of the entry where there is one."""
+        """What compiled code calls: the key of the callee's code; of the entry where there is nothing else.
+
+        A kernel that is linked into an entry is always its plain code, also when it is an entry of its own: an entry's
+        module has had its inlined callees optimised away, and does not link a second time.
+        """
         args = _entry_args(sig)
-        result = self.overloads.get(args) or self._callees[args]
+        result = self._callees.get(args) or self.overloads[args]
         return result.entry_point
 
     @property
     def nopython_signatures(self):
         """Signatures of everything that compiled code may call."""
-        both = {**self._callees, **self.overloads}
+        both = {**self.overloads, **self._callees}
         return [result.signature for result in both.values()]
 
     def _compile_callee(self, args: tuple) -> None:
         """Compile for a calling kernel: nothing that could be called from Python, and nothing kept on disk."""
-        if args in self.overloads or args in self._callees:
+        if args in self._callees:
             return
         with self._compiling_counter:
             result = self._callee_compiler.compile(args, None)

@@ -40,6 +40,10 @@ PHASE_HALT, PHASE_CALL, PHASE_OPEN = 0, 1, 2
 """Actions of a schedule: no new orders; orders gather without matching; uncross, if there was a call, and trade on."""
 SCHEDULE_LONGS = 3
 
+ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, NUM_ENTRIES = 0, 1, 2, 3, 4
+"""Places in `MarketArrays.entries`: two addresses, the int64 cells of a row, and how many of them, from its start, are
+fetched ahead of its turn."""
+
 DAY_BOOK = 0
 """The book whose flow a recorded day is."""
 

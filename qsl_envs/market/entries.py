@@ -11,10 +11,8 @@ from numba import boolean, int64
 
 from qsl_envs.kernel.address import Callable
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.constants import ADVANCE, PLAY_EVENT
 from qsl_envs.market.state import MarketArrays
-
-ADVANCE, PLAY_EVENT = 0, 1
-"""Places in `MarketArrays.entries`."""
 
 advance_family = Callable(lambda: int64(MarketArrays._numba_type_, int64, int64))
 play_family = Callable(lambda: boolean(MarketArrays._numba_type_, int64))
@@ -35,7 +33,7 @@ def call_play(m, r):
 
 
 def fill_entries(entries: np.ndarray, with_day: bool) -> None:
-    """Compile (or load) the parts and write where they start into `entries` (int64, (2,)); good for this process."""
+    """Compile (or load) the parts and write where they start into `entries`; good for this process."""
     from qsl_envs.market.loop import advance
     from qsl_envs.market.play import play_next
 

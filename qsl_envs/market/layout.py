@@ -10,7 +10,7 @@ from qsl_envs.flow.poisson import BLOCK_LONGS, FLOW_RECORD, set_flow
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import PHASES, MarketConfig
-from qsl_envs.market.constants import NEVER
+from qsl_envs.market.constants import NEVER, NUM_ENTRIES
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
     ACCOUNT,
@@ -73,16 +73,16 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("gates", GATE, traders * books)
     layout.add("conns", CONN, traders * books)
     layout.add("views", VIEW, max(1, len(feed_views(config, distinct_links(config)))))
-    layout.add("cal", CAL, size.max_calendar)
-    layout.add("clients", CLIENT, size.max_clients)
-    layout.add("msgs", MSG, size.max_messages)
     layout.add("blocks", np.int64, BLOCK_LONGS * books)
     layout.add("wheel_words", np.uint64, size.wheel // 64)
     layout.add("wheel", np.int32, size.wheel)
-    layout.add("pubs", PUB, size.tape * books)
+    layout.add("births", np.int64, size.max_orders * books)
     add_book_sections(layout, "book", config.engine(config.venues[0]), books)
     layout.add("plays", PLAY, 1)
-    layout.add("births", np.int64, size.max_orders * books)
+    layout.add("cal", CAL, size.max_calendar)
+    layout.add("clients", CLIENT, size.max_clients)
+    layout.add("msgs", MSG, size.max_messages)
+    layout.add("pubs", PUB, size.tape * books)
     for v, venue in enumerate(config.venues):
         layout.add(f"line{v}", np.int64, LINE_LONGS * venue.gateway_slots if venue.service_ns > 0 else LINE_LONGS)
     return layout
@@ -93,7 +93,7 @@ def market_arrays(arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, 
     links, timelines = allocate_links(distinct_links(config))
     link_longs = np.concatenate([timelines, venue_windows(config)[0]])
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
-                        entries=np.zeros(2, np.int64),
+                        entries=np.zeros(NUM_ENTRIES, np.int64),
                         schedule=phase_longs(config))  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from numpy import int64
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.flow.poisson import BLOCK, advance_candidate
+from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate
 from qsl_envs.market.calendar import first_time, pop
@@ -16,10 +17,12 @@ from qsl_envs.market.constants import (  # fmt: skip
     C_SERVICE_END,
     C_WAKE,
     CODE_SHIFT,
+    HOT_LONGS,
     L_CANCEL_TICK,
     L_CANDIDATE,
     L_MESSAGE,
     NEVER,
+    ROW_LONGS,
     STOP_CLOSE,
     STOP_ERROR,
     STOP_TIME,
@@ -29,7 +32,14 @@ from qsl_envs.market.deadline import expire
 from qsl_envs.market.node import check_risk, hear_reports, time_out
 from qsl_envs.market.phase import change_phase
 from qsl_envs.market.service import arrive, end_service
+from qsl_envs.market.state import RUN
 from qsl_envs.market.wheel import take
+
+RUN_LONGS = RUN.itemsize // 8
+LINE_OF_LONGS = 8
+"""int64 cells of a cache line."""
+FETCH_LINES = 32
+"""Cache lines of the next row that are fetched with each event."""
 
 
 @kernel
@@ -41,12 +51,19 @@ def advance(m, r, until_ns):
     run = m.runs[r]
     run.stop = STOP_TIME
     end = max(run.now_ns, min(until_ns, run.close_ns))  # time never runs back
+    # while this replica runs, the next one's row is brought near, a few cache lines an event
+    fetch = r * RUN_LONGS + m.entries[ROW_LONGS]
+    fetched = fetch + m.entries[HOT_LONGS]
     while True:
         t_cal = first_time(m, r)
         t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, run.flow_next_ns))
         if t > end:
             break
         run.now_ns = t
+        if fetch < fetched:
+            for k in range(FETCH_LINES):
+                prefetch(m.longs, fetch + LINE_OF_LONGS * k)
+            fetch += FETCH_LINES * LINE_OF_LONGS
         if t_cal == t:
             t, what, arg = pop(m, r)
             if what == C_AT_VENUE:

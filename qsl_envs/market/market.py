@@ -20,9 +20,11 @@ from qsl_envs.market.constants import (
     E_CALENDAR,
     E_MESSAGES,
     E_TAPE,
+    HOT_LONGS,
     M_CANCEL,
     M_REDUCE,
     M_REPLACE,
+    ROW_LONGS,
     STOP_CLOSE,
     STOP_ERROR,
     STOP_FILL,
@@ -46,6 +48,11 @@ STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ER
 SNAPSHOT_VERSION = 1
 SNAPSHOT_HEAD = struct.Struct("<8sI32sqqq")
 NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
+
+
+FETCH_FROM_BYTES = 2**22
+"""Arenas larger than this do not stay in a core's caches: rows are fetched ahead of their turn."""
+FETCH_AT_MOST_LONGS = 2**13
 
 
 class Market:
@@ -81,6 +88,10 @@ class Market:
         rows = NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
         self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows)
         fill_entries(self.arrays.entries, day is not None)
+        if self.arena.nbytes > FETCH_FROM_BYTES:
+            hot = self.layout.base("book.events") * self.arrays.book.events.itemsize // 8
+            self.arrays.entries[HOT_LONGS] = min(hot, FETCH_AT_MOST_LONGS)
+        self.arrays.entries[ROW_LONGS] = self.layout.row_bytes // 8
         self.starts = np.full(num_replicas, NIL, np.int64)
         self.day_first_ns, self.day_last_ns = self._day_window(day_start_ns, day_end_ns)
         self.stride = self.layout.stride("run")
