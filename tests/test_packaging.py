@@ -113,5 +113,7 @@ def test_a_plain_install_works_without_any_extra(wheel, tmp_path):
     matched = run(*match, "--book", "book.csv")
     assert matched.returncode == 0, matched.stderr
     assert (tmp_path / "trades.csv").read_text().splitlines()[1] == "1,1,2,100,3"
-    no_parquet = run(*match, "--book", "book.parquet")
+    stream = tmp_path / "orders.parquet"
+    stream.write_bytes(b"PAR1")
+    no_parquet = run("-m", "qsl_envs.cli", "match", str(stream), "--trades", "trades.csv", "--book", "book.csv")
     assert no_parquet.returncode == 2 and "[data]" in no_parquet.stderr
