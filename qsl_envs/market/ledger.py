@@ -156,12 +156,6 @@ def collect_borrow(m, r, entity, symbol, rate, now_ns):
     return run.now_ns
 
 
-@kernel
-def transfer(m, r, entity, other, symbol, amount):
-    """Move `amount` of money from one entity to another; a cost of the first is booked as a fee."""
-    pay_fee(m.accounts[account_of(m, r, entity, symbol)], m.accounts[account_of(m, r, other, symbol)], amount)
-
-
 @kernel(inline=True)
 def equity(account, mark_x2, fee_unit):
     """Equity in money at a mark given in half ticks."""

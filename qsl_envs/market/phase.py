@@ -1,8 +1,5 @@
 """Changes of a venue's phase at set times: halts, call auctions and their uncross."""
 
-from numpy import int64
-
-from qsl_envs.engine.auction import indicative
 from qsl_envs.engine.constants import AUCTION_CALL, NIL
 from qsl_envs.engine.phase import start_call, uncross
 from qsl_envs.kernel.jit import kernel
@@ -40,12 +37,3 @@ def change_phase(m, r, i, now_ns):
             consequences(m, r, book, CROSS, NIL, NIL, now_ns)
         if run.dirty_head >= 0:
             report_dirty(m, r, book, now_ns)
-
-
-@kernel
-def call_state(m, r, book):
-    """(indicative price or NIL, its volume, imbalance) of a call under way; (NIL, 0, 0) outside one."""
-    h = m.runs[r].books + book
-    if m.book.books[h].phase != AUCTION_CALL:
-        return int64(NIL), int64(0), int64(0)
-    return indicative(m.book, h, reference_price(m, r, book))
