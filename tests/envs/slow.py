@@ -1,4 +1,4 @@
-"""The difference between wanted and standing quotes in plain Python: what `qsl_envs.envs.quoting` is held against."""
+"""The difference between wanted and standing quotes in plain Python: what `qsl_envs.market.targets` is held against."""
 
 from __future__ import annotations
 

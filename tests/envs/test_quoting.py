@@ -9,9 +9,10 @@ import pytest
 
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.envs.config import MakerConfig
-from qsl_envs.envs.quoting import quote, quote_side, scaled, target_quotes
+from qsl_envs.envs.quoting import AGENT, BOOK, quote, scaled, target_quotes
 from qsl_envs.envs.state import ENV, TASK
 from qsl_envs.market.constants import C_AT_VENUE, M_CANCEL, M_NEW, M_REDUCE, M_REPLACE
+from qsl_envs.market.targets import quote_side
 from tests.envs.slow import wanted_messages
 from tests.envs.small import make
 
@@ -90,7 +91,7 @@ class Desk:
         """Quote one side; the messages that were sent, as `wanted_messages` writes them, which says the same."""
         before, expected = self.on_their_way(), wanted_messages(self.market.orders(), side, price, qty)
         task = self.envs._arrays.tasks[0]
-        quote_side(self.market.arrays, 0, task, side, price, qty, int(self.market.now_ns[0]))
+        quote_side(self.market.arrays, 0, AGENT, BOOK, side, price, qty, task.post_only, int(self.market.now_ns[0]))
         new = [message for number, message in sorted(self.on_their_way().items()) if number not in before]
         sent = [
             (kind, None if kind == M_NEW else client, price if kind in (M_NEW, M_REPLACE) else None,
