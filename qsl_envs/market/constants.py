@@ -17,6 +17,8 @@ C_RISK = 7
 K_FREE, K_SENT, K_LIVE = 0, 1, 2
 # what the owner has asked for and not heard back
 P_CANCEL, P_REDUCE, P_REPLACE = 1, 2, 4
+P_TAKE = 8
+"""Flag of an order that was sent to take and not to rest: it ends on arrival, so it counts as no quote."""
 
 # PUB.code: kind + side, last record of its matching event
 PUB_LEVEL, PUB_TRADE = 0, 1

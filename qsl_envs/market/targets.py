@@ -6,10 +6,10 @@ book; the difference from what he has there is sent here, and an order whose pri
 
 from numpy import int64
 
-from qsl_envs.engine.constants import GTC, LIMIT, NIL
+from qsl_envs.engine.constants import GTC, IOC, LIMIT, NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import send_change, send_new
-from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE, P_CANCEL, P_REDUCE, P_REPLACE
+from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE, P_CANCEL, P_REDUCE, P_REPLACE, P_TAKE
 
 
 @kernel(inline=True)
@@ -21,7 +21,7 @@ def price_to_be(c):
 @kernel(inline=True)
 def qty_to_be(c):
     """Lots open of an order when all that its owner has asked for is carried out."""
-    if (c.pending & P_CANCEL) != 0:
+    if (c.pending & (P_CANCEL | P_TAKE)) != 0:
         return 0
     if (c.pending & P_REPLACE) != 0:
         return int64(c.next_qty)
@@ -51,7 +51,7 @@ def quote_side(m, r, trader, book, side, price, qty, post_only, now_ns):
     while i >= 0:
         c = m.clients[clients + i]
         following = int64(c.next)
-        if c.side == side and c.book == book and (c.pending & P_CANCEL) == 0:
+        if c.side == side and c.book == book and (c.pending & (P_CANCEL | P_TAKE)) == 0:
             busy = (c.pending & (P_REDUCE | P_REPLACE)) != 0
             if price_to_be(c) != price:
                 if there < qty and not busy and send_change(m, r, i, M_REPLACE, price, qty - there, now_ns) != 0:
@@ -68,3 +68,30 @@ def quote_side(m, r, trader, book, side, price, qty, post_only, now_ns):
         i = following
     if there < qty:
         send_new(m, r, trader, book, side, LIMIT, GTC, price, qty - there, NIL, NIL, 0, 0, post_only, 0, now_ns)
+
+
+@kernel
+def take(m, r, trader, book, side, price, qty, now_ns):
+    """Send an order for `qty` lots that trades at `price` or better on arrival, and ends. Returns the client record, or
+    minus the reason that stopped it at the participant's own node; 0 lots send nothing and return NIL.
+    """
+    if qty <= 0:
+        return NIL
+    i = send_new(m, r, trader, book, side, LIMIT, IOC, price, qty, NIL, NIL, 0, 0, 0, 0, now_ns)
+    if i >= 0:
+        m.clients[m.runs[r].clients + i].pending |= P_TAKE
+    return i
+
+
+@kernel
+def qty_in_takes(m, r, trader, symbol, side):
+    """Lots of a symbol that the participant has sent to take on a side and not heard of."""
+    run = m.runs[r]
+    total = 0
+    i = int64(m.traders[run.traders + trader].client_head)
+    while i >= 0:
+        c = m.clients[run.clients + i]
+        if (c.pending & P_TAKE) != 0 and c.side == side and c.book % run.num_symbols == symbol:
+            total += int64(c.leaves_qty)
+        i = int64(c.next)
+    return total
