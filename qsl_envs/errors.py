@@ -21,6 +21,10 @@ class DataError(QslError, ValueError):
     """A file is not what its format says; the message names the file and the line."""
 
 
+class MetricError(QslError, ValueError):
+    """An argument of a metric is not of the documented form; the message names it."""
+
+
 class CapacityError(QslError, RuntimeError):
     """A fixed-size structure is full; the message names it, its size, and the setting to raise."""
 
