@@ -9,6 +9,28 @@ from qsl_envs.settings import check_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorConfig:
+    """How background flow leans towards the symbol's fundamental value.
+
+    P(buy) = (1 + tilt g) / 2 with g = (value - mid) / ticks cut to [-1, 1]; the mid is that of the venue's shown
+    book as the flow last saw both sides.
+    """
+
+    tilt: float = 0.5
+    """of market orders, in [0, 1]"""
+    limit_tilt: float = 0.0
+    """of limit orders, in [0, 1]"""
+    ticks: float = 4.0
+    """distance of value and mid at which the lean is full"""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("tilt", "limit_tilt"):
+            require(0 <= getattr(self, name) <= 1, self, name, "in [0, 1]", getattr(self, name))
+        require(0 < self.ticks <= 1e6, self, "ticks", "in (0, 1e6]", self.ticks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoissonFlowConfig:
     """Zero-intelligence flow of one book (Smith, Farmer, Gillemot and Krishnamurthy 2003).
 
@@ -27,6 +49,8 @@ class PoissonFlowConfig:
     qty_low: int = 1
     """lots of an order: drawn evenly from qty_low to qty_high"""
     qty_high: int = 1
+    anchor: AnchorConfig | None = None
+    """lean towards the fundamental value; None: each side is as likely as the other"""
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from numpy import int64
 
+from qsl_envs.engine.constants import SELL
 from qsl_envs.engine.state import record
-from qsl_envs.kernel.draw import below_from_half, draw_below, draw_bits, exp_from_bits, high_half, low_half
+from qsl_envs.kernel.draw import below_from_half, draw_below, draw_bits, draw_unit, exp_from_bits, high_half, low_half
 from qsl_envs.kernel.jit import kernel
 
 BLOCK = 32
@@ -45,6 +46,10 @@ FLOW_RECORD = record(
     ("window_start_ns", "i8"),
     ("trades", "i8"),
     ("traded_qty", "i8"),
+    ("tilt", "f8"),  # lean of market orders towards the value, of limit orders, and per half tick of distance
+    ("limit_tilt", "f8"),
+    ("per_half_tick", "f8"),
+    ("lean_skey", "i8"),
 )
 """Background flow of one book: rates, keys, the block in hand."""
 
@@ -98,6 +103,17 @@ def kind_of(flow, word):
     return kind, side ^ flow.mirror, below_from_half(low_half(word), flow.ticks)
 
 
+@kernel
+def leaning_side(flow, k, kind, side, gap_x2):
+    """The side that candidate k takes when the value lies `gap_x2` half ticks above the mid.
+
+    With a pull g towards one side, a candidate of the other side is turned with probability |g|: P(buy) = (1 + g) / 2.
+    """
+    g = min(max(gap_x2 * flow.per_half_tick, -1.0), 1.0) * (flow.tilt if kind == HIT else flow.limit_tilt)
+    against = g > 0.0 if side == SELL else g < 0.0
+    return side ^ 1 if against and draw_unit(flow.lean_skey, k) < abs(g) else side
+
+
 @kernel(inline=True)
 def qty_of(flow, k):
     """Lots of candidate k."""
@@ -122,4 +138,7 @@ def set_flow(flow, config) -> None:
     flow.cut_market = 2 * flow.cut_market_buy
     flow.cut_limit_buy = flow.cut_market + (2**32 - flow.cut_market) // 2
     flow.ticks, flow.qty_low, flow.qty_high = config.ticks, config.qty_low, config.qty_high
+    if config.anchor is not None:
+        flow.tilt, flow.limit_tilt = config.anchor.tilt, config.anchor.limit_tilt
+        flow.per_half_tick = 0.5 / config.anchor.ticks
     flow.active = 1

@@ -19,10 +19,11 @@ from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.pool import release_slot
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
-from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, qty_of
+from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, leaning_side, qty_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import consequences
 from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.fundamental import gap_x2
 from qsl_envs.market.reports import report_dirty
 from qsl_envs.market.tape import publish_level
 from qsl_envs.market.wheel import arm, order_of
@@ -81,6 +82,9 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
         flow.seen_bid = bid
     if ask != NO_ASK:
         flow.seen_ask = ask
+    if flow.per_half_tick > 0.0:
+        gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
+        side = leaning_side(flow, k, kind, side, gap)
     qty = qty_of(flow, k)
     if venue.halted != 0:
         run.idle_candidates += 1

@@ -11,6 +11,7 @@ from qsl_envs.engine.config import WINDOW_MAX, WINDOW_MIN, EngineConfig
 from qsl_envs.errors import require
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.value_config import ValueConfig
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.settings import check_types, config_hash, from_dict, load_yaml, save_yaml, to_dict
 
@@ -135,6 +136,8 @@ class SymbolConfig:
     """ticks; where templates build their books around"""
     borrow_rate: int = 0
     """money units per lot and second on short inventory"""
+    value: ValueConfig | None = None
+    """fundamental value outside the market, shared by all venues; None: none"""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -298,6 +301,10 @@ class MarketConfig:
             require(self.size.max_orders >= most, self.size, "max_orders",
                     f">= {most} for this flow (births x mean life, six standard deviations, and participants' orders)",
                     self.size.max_orders)  # fmt: skip
+            anchored = self.flow.anchor is None or all(s.value is not None for s in self.symbols)
+            require(anchored, self, "flow.anchor", "None, or every symbol has a `value` to lean to", self.flow.anchor)
+        grids = sorted({s.value.grid_ns for s in self.symbols if s.value is not None and s.value.common_share > 0})
+        require(len(grids) <= 1, self, "symbols.value.grid_ns", "the same where values share a factor", grids)
         for v in self.venues:
             for fee in (v.maker_lot_fee, v.taker_lot_fee):
                 money = fee * self.fee_unit

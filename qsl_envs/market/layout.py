@@ -11,6 +11,7 @@ from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import PHASES, MarketConfig
 from qsl_envs.market.constants import NEVER, NUM_ENTRIES
+from qsl_envs.market.fundamental import FUNDAMENTAL, RING, set_value
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
     ACCOUNT,
@@ -34,6 +35,7 @@ from qsl_envs.replay.playback import PLAY
 SECTION_RECORDS = {
     "accounts": ACCOUNT, "gates": GATE, "traders": TRADER, "conns": CONN, "clients": CLIENT, "msgs": MSG, "cal": CAL,
     "tapes": TAPE, "views": VIEW, "venues": VENUE, "flows": FLOW_RECORD,
+    "fundamentals": FUNDAMENTAL,
 }  # fmt: skip
 SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
 
@@ -79,6 +81,8 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("births", np.int64, size.max_orders * books)
     add_book_sections(layout, "book", config.engine(config.venues[0]), books)
     layout.add("plays", PLAY, 1)
+    layout.add("fundamentals", FUNDAMENTAL, len(config.symbols))
+    layout.add("values", np.float64, RING * sum(s.value is not None for s in config.symbols))
     layout.add("cal", CAL, size.max_calendar)
     layout.add("clients", CLIENT, size.max_clients)
     layout.add("msgs", MSG, size.max_messages)
@@ -157,6 +161,7 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     chain(m.msgs, run.msgs, size.max_messages)
     chain(m.clients, run.clients, size.max_clients)
     _init_flows(m, layout, config, run, replica)
+    _init_values(m, layout, config, run, replica)
     _init_venues(m, layout, config, run, replica)
     _init_traders(m, config, run)
     _init_views(m, layout, run, views, replica, len(views) // books if books else 0)
@@ -183,6 +188,16 @@ def _init_flows(m, layout, config, run, replica):
         tape = m.tapes[run.tapes + b]
         tape.first_pub = layout.base("pubs", replica) + config.size.tape * b
         tape.deadline_ns, tape.start_price = NEVER, start
+
+
+def _init_values(m, layout, config, run, replica):
+    ring = layout.base("values", replica)
+    run.num_values = sum(s.value is not None for s in config.symbols)
+    for s, symbol in enumerate(config.symbols):
+        f = m.fundamentals[run.fundamentals + s]
+        set_value(f, symbol.value, symbol.start_price, config.mirror)
+        f.ring = ring
+        ring += RING if symbol.value is not None else 0
 
 
 def _init_venues(m, layout, config, run, replica):
@@ -278,7 +293,7 @@ RUN_LONGS = RUN.itemsize // 8
 BOOK_BYTES, ORDER_BYTES, LEVEL_BYTES, EXT_BYTES, EVENT_BYTES = (d.itemsize for d in (BOOK, ORDER, LEVEL, EXT, EVENT))
 ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCOUNT, GATE, TRADER, CONN))
 CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
-PLAY_BYTES = PLAY.itemsize
+PLAY_BYTES, FUNDAMENTAL_BYTES = PLAY.itemsize, FUNDAMENTAL.itemsize
 VIEW_BYTES, VENUE_BYTES, FLOW_BYTES, PUB_BYTES = (d.itemsize for d in (VIEW, VENUE, FLOW_RECORD, PUB))
 
 
@@ -301,6 +316,9 @@ def rebind(m, r, delta):
     run.wheel += delta // 4
     run.wheel_words += delta // 8
     run.plays += delta // PLAY_BYTES
+    run.fundamentals += delta // FUNDAMENTAL_BYTES
+    for s in range(run.num_symbols):
+        m.fundamentals[run.fundamentals + s].ring += delta // 8
     for v in range(run.num_venues):
         m.venues[run.venues + v].line_base += delta // 8
     for b in range(run.num_books):

@@ -29,6 +29,7 @@ from qsl_envs.market.constants import (  # fmt: skip
 )
 from qsl_envs.market.day import act_day
 from qsl_envs.market.deadline import expire
+from qsl_envs.market.fundamental import catch_up_all
 from qsl_envs.market.node import check_risk, hear_reports, time_out
 from qsl_envs.market.phase import change_phase
 from qsl_envs.market.service import arrive, end_service
@@ -99,6 +100,8 @@ def advance(m, r, until_ns):
         if run.stop != STOP_TIME:
             return run.stop
     run.now_ns = end
+    if run.num_values > 0:
+        catch_up_all(m, r, end)
     if end == run.close_ns:
         run.stop = STOP_CLOSE
     return run.stop

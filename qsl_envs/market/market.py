@@ -33,6 +33,7 @@ from qsl_envs.market.constants import (
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import fill_entries
 from qsl_envs.market.feed import hear, known_levels, undo
+from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import equity
 from qsl_envs.market.marks import liquidate, mark
 from qsl_envs.market.world import make_template
@@ -408,6 +409,18 @@ class Market:
         values["equity"] = int(equity(a, mark_x2, unit))
         values["unrealized"] = values["inventory"] * mark_x2 * (unit // 2) - values["basis"]
         return values
+
+    def value(self, *, replica: int = 0, symbol: int = 0, ts_ns: int | None = None) -> float:
+        """The fundamental value of a symbol, in ticks, now or at an earlier `ts_ns`; the truth, which no agent sees.
+
+        The last 64 grid points of the episode are kept; an older time gives the oldest of them. Without a `ValueConfig`
+        it is the start price.
+        """
+        self._symbol(symbol)
+        r = self._run(replica)
+        now = int(self.arrays.runs[r].now_ns)
+        require(ts_ns is None or 0 <= ts_ns <= now, "Market.value", "ts_ns", f"in [0, {now}]", ts_ns, OrderError)
+        return float(value_at(self.arrays, r, symbol, now if ts_ns is None else ts_ns))
 
     def true_book(self, *, replica: int = 0, book: int = 0, levels: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """The book as it is at the venue: (bids, asks), int64 (<= levels, 2) of price and displayed lots."""

@@ -9,6 +9,7 @@ import numpy as np
 from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.flow.poisson import FLOW_RECORD
 from qsl_envs.kernel.views import Views, inside, outside
+from qsl_envs.market.fundamental import FUNDAMENTAL
 from qsl_envs.network.state import LINK
 from qsl_envs.replay.events import EVENT_ROW
 from qsl_envs.replay.playback import PLAY
@@ -24,7 +25,7 @@ RUN = whole(
     # the world and its clock (ns from the session's start)
     "world_key now_ns close_ns stop error error_need "
     # where the sections start (absolute indices into their views)
-    "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders "
+    "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders fundamentals "
     # counts
     "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients "
     "max_pubs max_service "
@@ -42,7 +43,7 @@ RUN = whole(
     # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
     "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports tape_events cal_peak "
     "mirror window_ns "
-    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes ",
+    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes num_values ",
 )
 """One replica: its clock, its map, its counters."""
 
@@ -223,7 +224,9 @@ class MarketArrays(Views):
     venues = inside(VENUE)
     flows = inside(FLOW_RECORD)
     plays = inside(PLAY)
+    fundamentals = inside(FUNDAMENTAL)
     longs = inside(np.int64)
+    floats = inside(np.float64)
     scratch = outside(np.int64)
     links = outside(LINK)
     link_longs = outside(np.int64)

@@ -24,6 +24,7 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import call_advance
+from qsl_envs.market.fundamental import rewind_values, start_values
 from qsl_envs.market.layout import copy_row
 from qsl_envs.market.loop import find_flow
 from qsl_envs.market.marks import mark
@@ -33,6 +34,8 @@ from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.wheel import arm, order_of
 
 UP, DOWN, FEED = 0, 1, 2
+LEAN = 1 << 32
+"""Added to a book's number: the stream of the draws that turn its candidates' sides."""
 TEMPLATE_BIRTH = 1 << 43
 """Added to the candidate numbers of a template's orders, so that their later clocks share no draw with the
 episode's.
@@ -44,6 +47,7 @@ def set_world(m, r, world_key):
     """Give a replica a world: every stream key that its flows, lines and feeds draw from; draw the first candidates."""
     run = m.runs[r]
     run.world_key = world_key
+    start_values(m, r)
     for b in range(run.num_books):
         flow = m.flows[run.flows + b]
         if flow.active != 0:
@@ -51,6 +55,7 @@ def set_world(m, r, world_key):
             flow.word_skey = stream_key(world_key, FLOW, b)
             flow.life_skey = stream_key(world_key, CANCEL, b)
             flow.size_skey = stream_key(world_key, SIZE, b)
+            flow.lean_skey = stream_key(world_key, FLOW, b | LEAN)
             flow.last_ns = run.now_ns
             refill(flow, m.longs, 0)
     find_flow(m, r)
@@ -148,6 +153,7 @@ def rewind(m, r):
             at = venue.line_base + LINE_LONGS * ((venue.line_head + n) % venue.line_max)
             if m.longs[at] == L_CANDIDATE:
                 m.longs[at + 2] += TEMPLATE_BIRTH
+    rewind_values(m, r)
     run.now_ns = 0
     run.served = run.served_flow = run.idle_candidates = run.gateway_refused = run.flow_pool_full = run.skipped_far = 0
     run.cal_peak, run.msgs_peak = run.cal_size, run.msgs_used

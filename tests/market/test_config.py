@@ -123,6 +123,8 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
         "size",
         "flow",
         "auction_fee_bps",
+        "value",
+        "anchor",
     }
     for cls in (
         FeeTier,
