@@ -26,6 +26,11 @@ ENVIRONMENTS = (
         "qsl_envs.envs.replay_market_making:ReplayMarketMakingEnv",
         "qsl_envs.envs.replay_market_making:ReplayMarketMakingVectorEnv",
     ),
+    EnvEntry(
+        "qsl/AvellanedaStoikov-v0",
+        "qsl_envs.envs.avellaneda_stoikov:AvellanedaStoikovEnv",
+        "qsl_envs.envs.avellaneda_stoikov:AvellanedaStoikovVectorEnv",
+    ),
 )
 
 

@@ -57,6 +57,8 @@ CASES = [
     ("log1p_", lambda x: (1 + x).ln(), np.abs(magnitudes(0, 300)), 1.5),
     ("exp_", Decimal.exp, spread(-708, 709.78), 1.0),
     ("exp_", Decimal.exp, magnitudes(-30, 0), 1.0),
+    ("exp_normal", Decimal.exp, spread(-707.9, 708.9), 1.0),
+    ("exp_normal", Decimal.exp, magnitudes(-30, 0), 1.0),
     ("expm1_", exact_expm1, magnitudes(-30, 1.5), 3.5),
     ("sinh_", exact_sinh, magnitudes(-20, 2.8), 4.0),
     ("cosh_", exact_cosh, magnitudes(-20, 2.8), 4.0),
