@@ -64,7 +64,7 @@ def convert(day: LobsterDay, *, tick_units: int | None = None, correct: bool = T
     Raises: DataError if a visible price is not on the tick.
     """
     messages, book = day.messages, day.book
-    units = _tick_units(messages, book, tick_units)
+    units = tick_units_of(messages, book, tick_units)
     use = NO_BOOK if book is None else EVERY_ROW if correct else SEED_ONLY
     visible = messages.type <= lobster.VISIBLE_EXECUTION
     seen = [messages.price[visible]]
@@ -107,7 +107,7 @@ def _message_rows(messages: Messages, idents: np.ndarray, ranks: np.ndarray) -> 
     return rows.view(np.recarray)
 
 
-def _tick_units(messages: Messages, book: BookRows | None, declared: int | None) -> int:
+def tick_units_of(messages: Messages, book: BookRows | None, declared: int | None) -> int:
     """The declared tick, tested; or the largest of 100, 10 and 1 that divides every visible price."""
     prices = [messages.price[messages.type <= lobster.VISIBLE_EXECUTION]]
     if book is not None:

@@ -132,6 +132,23 @@ class Player:
         compare_rows(self.arrays, self.book, self.events, self.play, ends, looked_at, prices, book.qty, best, levels)
         return best, levels
 
+    def book_rows(self, rows: int, num_levels: int) -> tuple[np.ndarray, np.ndarray]:
+        """Play the rest of the table and write down the book after each source row, as a book file has it.
+
+        Args:
+            rows: source rows to write, from the first.
+            num_levels: levels a side, from 1.
+
+        Returns: price (ticks) and qty (lots), int64 (row, side, level), best first; a missing level is `ABSENT` and 0.
+            Inside an aggressor that took several orders, every row shows the book after its last one.
+        """
+        require(rows >= 0, self, "rows", ">= 0", rows)
+        require(num_levels >= 1, self, "num_levels", ">= 1", num_levels)
+        ends = np.searchsorted(self.table.rows["row"], np.arange(rows), side="right")
+        price, qty = (np.zeros((rows, 2, num_levels), np.int64) for _ in range(2))
+        write_rows(self.arrays, self.book, self.events, self.play, ends, price, qty)
+        return price, qty
+
 
 def _window_for(table: EventTable) -> int:
     """The smallest ladder window that spans the day's prices, at most 65,536 ticks; results do not depend on it."""
@@ -163,6 +180,21 @@ def compare_rows(m, h, table, play, ends, looked_at, price, qty, best, levels):
             ask = equal_levels(m, h, SELL, price[row, SELL], qty[row, SELL])
             best[row] = bid > 0 and ask > 0
             levels[row] = bid == price.shape[2] and ask == price.shape[2]
+
+
+@kernel
+def write_rows(m, h, table, play, ends, price, qty):
+    """After each source row, write the best levels of both sides; see `Player.book_rows`."""
+    for row in range(ends.shape[0]):
+        play_to(m, h, table, play, ends[row])
+        for side in range(2):
+            at = best_shown(m, h, side)
+            for level in range(price.shape[2]):
+                if not 0 < at < NO_ASK:
+                    break
+                price[row, side, level] = at
+                qty[row, side, level] = shown_qty(m, h, side, at)
+                at = next_shown(m, h, side, at)
 
 
 @kernel
