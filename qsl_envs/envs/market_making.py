@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from os import PathLike
-from typing import Any
-
-from gymnasium.vector import AutoresetMode
-
-from qsl_envs.envs.config import MakerConfig, maker_config, market_config
+from qsl_envs.envs.config import MakerConfig
 from qsl_envs.envs.page import fill_page
+from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
-from qsl_envs.envs.vector import TradingVectorEnv, rebuild
+from qsl_envs.envs.synthetic import SyntheticVectorEnv
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, VenueConfig
-from qsl_envs.market.market import Market
 from qsl_envs.network.config import LinkConfig
 
 MILLISECOND = LinkConfig(latency_ns=1_000_000, jitter="exponential", jitter_ns=100_000)
@@ -36,42 +31,16 @@ DEFAULT_MARKET = MarketConfig(
 )  # fmt: skip
 """One venue, one agent, about 200 messages of background flow a second, spreads of a few ticks."""
 
-DEFAULT_TASK = MakerConfig()
+ROLE = Role(name="maker", task=MakerConfig())
 
 
-class MarketMakingVectorEnv(TradingVectorEnv):
-    """Many `qsl/MarketMaking-v0` in one compiled call; see `MarketMakingEnv` for the task.
+class MarketMakingVectorEnv(SyntheticVectorEnv):
+    """Many `qsl/MarketMaking-v0` in one compiled call; see `MarketMakingEnv` for the task."""
 
-    Args:
-        num_envs: markets side by side.
-        config: the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such.
-        split: family of worlds; no seed of one split reaches another.
-        session_ns: length of an episode; None: as configured.
-        num_threads: plain threads that share the envs; results do not depend on it.
-        autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
-        task: settings of the task, see `MakerConfig`.
-    """
-
-    def __init__(self, num_envs: int = 1, *, config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None,
-                 split: str = "train", session_ns: int | None = None, num_threads: int = 1,
-                 autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
-        self._arguments = {
-            "num_envs": num_envs, "config": config, "split": split, "session_ns": session_ns,
-            "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
-            "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
-        }  # fmt: skip
-        settings = maker_config(task, DEFAULT_TASK)
-        full = market_config(DEFAULT_MARKET, config, session_ns)
-        market = Market(full, num_envs, split=split, num_threads=num_threads)
-        super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
-                         copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (type(self), self._arguments, self.spec)
+    default_market, default_role = DEFAULT_MARKET, ROLE
 
 
-@fill_page(DEFAULT_TASK)
+@fill_page(ROLE, DEFAULT_MARKET)
 class MarketMakingEnv(TradingEnv):
     """Quote both sides of one book for a session, and end flat.
 
@@ -122,12 +91,13 @@ class MarketMakingEnv(TradingEnv):
 
     ## Rewards
 
-    In ticks x lots, the sum of
+    In ticks x lots, the sum of terms, each times its weight:
 
     {reward_table}
 
-    `unwrapped.reward_terms` holds the terms of the last step, `unwrapped.episode_reward_terms` their sums. The mark
-    is the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
+    `rewards={{"inventory": 0.05}}` gives a term another weight. `unwrapped.reward_terms` holds the terms of the last
+    step, `unwrapped.episode_reward_terms` their sums, `unwrapped.reward_weights` the weights, which may be written to.
+    The mark is the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
 
     ## Starting State
 

@@ -13,9 +13,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.engine.constants import NIL
-from qsl_envs.envs.config import MakerConfig, maker_config, market_config
+from qsl_envs.envs.config import MakerConfig, market_config, task_config
 from qsl_envs.envs.market_making import MILLISECOND
 from qsl_envs.envs.page import fill_page
+from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.vector import TradingVectorEnv, rebuild
 from qsl_envs.errors import require
@@ -26,8 +27,11 @@ from qsl_envs.replay.events import EventTable, Kind
 from qsl_envs.replay.lobster import read_day
 from qsl_envs.replay.samples import write_sample
 
-DEFAULT_TASK = MakerConfig(max_quote_qty=100, max_offset=20, inventory_penalty=0.001, max_loss=100_000.0,
-                           unfilled_penalty_ticks=100, qty_scale=100.0)  # fmt: skip
+ROLE = Role(
+    name="maker",
+    task=MakerConfig(max_quote_qty=100, max_offset=20, inventory_penalty=0.001, max_loss=100_000.0,
+                     unfilled_penalty_ticks=100, qty_scale=100.0),
+)  # fmt: skip
 """Lots are shares here, so sizes are in hundreds."""
 
 SIZE = SizeConfig(window_ticks=1024, max_special=16, max_events=64, max_clients=16, max_messages=64, max_calendar=64,
@@ -63,12 +67,12 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
             "max_episode_steps": max_episode_steps, "copy": copy, "step_info": step_info, "render_mode": render_mode,
             **task,
         }  # fmt: skip
-        settings = maker_config(task, DEFAULT_TASK)
+        role = Role(name=ROLE.name, task=task_config(task, ROLE.task))
         day = event_table(data)
         full = market_config(day_market(day), config, session_ns)
         market = Market(full, num_envs, split=split, num_threads=num_threads, day=day, day_start_ns=start_ns,
                         day_end_ns=end_ns)  # fmt: skip
-        super().__init__(market, settings, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
+        super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
                          copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
@@ -95,7 +99,7 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
         return rebuild, (type(self), self._arguments, self.spec)
 
 
-@fill_page(DEFAULT_TASK)
+@fill_page(ROLE, MarketConfig())
 class ReplayMarketMakingEnv(TradingEnv):
     """Quote both sides of the book of a recorded day, the orders standing in its real queues.
 
@@ -139,7 +143,7 @@ class ReplayMarketMakingEnv(TradingEnv):
 
     ## Rewards
 
-    In ticks x lots, the sum of
+    In ticks x lots, the sum of terms, each times its weight:
 
     {reward_table}
 

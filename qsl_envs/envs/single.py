@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.config import MakerConfig
-from qsl_envs.envs.vector import ACTION_NAMES, TradingVectorEnv, rebuild
+from qsl_envs.envs.vector import TradingVectorEnv, rebuild
 from qsl_envs.errors import ConfigError, require
 
-SHARED = frozenset(MakerConfig.__slots__) | {
-    "market", "task", "fields", "observation_names", "observation_units", "reward_names", "max_inventory", "session_ns",
+SHARED = {
+    "market", "task", "role", "fields", "observation_names", "observation_units", "action_names", "reward_names",
+    "max_inventory", "session_ns",
 }  # fmt: skip
 """Attributes of the vector form that the single env has too."""
 
@@ -33,8 +35,9 @@ class TradingEnv(gym.Env):
         self.render_mode = render_mode
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
-        self._action = np.zeros((1, len(ACTION_NAMES)), np.float32)
-        self._shape = (1, self.observation_space.shape[0])
+        self._action = np.zeros((1, len(self._vector.action_names)), np.float32)
+        self._shape = (1, len(self._vector.observation_names))
+        self._discrete = isinstance(self.action_space, Discrete)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Begin an episode: of world (split, seed, 0) with a seed, else the next one of the same seed."""
@@ -47,14 +50,23 @@ class TradingEnv(gym.Env):
     def step(self, action: np.ndarray):
         """One decision. Raises: ConfigError (another shape, a NaN), ResetNeeded, CapacityError."""
         vector = self._vector
-        action = np.asarray(action)
-        if action.shape != self._action.shape[1:]:
-            require(False, self, "action", f"of shape {self._action.shape[1:]}", action.shape)
-        self._action[0] = action
+        if self._discrete:
+            self._action[0] = self._take_choice(action)
+        else:
+            action = np.asarray(action)
+            if action.shape != self._action.shape[1:]:
+                require(False, self, "action", f"of shape {self._action.shape[1:]}", action.shape)
+            self._action[0] = action
         obs = np.empty(self._shape, np.float32)
         vector.step_into(self._action, obs)
         reward, terminated, truncated, info = vector.outcome_of_one()
         return obs[0], reward, terminated, truncated, _first(info) if info else {}
+
+    def _take_choice(self, action: Any) -> int:
+        count = int(self.action_space.n)  # type: ignore[attr-defined]
+        whole = np.ndim(action) == 0 and np.issubdtype(np.asarray(action).dtype, np.integer)
+        require(whole and 0 <= action < count, self, "action", f"a whole number in [0, {count})", action)
+        return int(action)
 
     def render(self) -> str | None:
         """The book as known, own quotes and the account, as text."""
@@ -74,8 +86,13 @@ class TradingEnv(gym.Env):
 
     @property
     def reward_terms(self) -> np.ndarray:
-        """Terms of the last reward, float64 (term,), ticks x lots. A view."""
+        """Terms of the last reward before they are weighted, float64 (term,), ticks x lots. A view."""
         return self._vector.reward_terms[0]
+
+    @property
+    def reward_weights(self) -> np.ndarray:
+        """What each term counts in the reward, float64 (term,). A view: write to it to change the reward."""
+        return self._vector.reward_weights[0]
 
     @property
     def episode_reward_terms(self) -> np.ndarray:
@@ -84,9 +101,10 @@ class TradingEnv(gym.Env):
 
     def __getattr__(self, name: str) -> Any:
         """Names, units, settings, fields and the market are those of the vector form."""
-        if name not in SHARED or "_vector" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        return getattr(self._vector, name)
+        vector = self.__dict__.get("_vector")
+        if vector is not None and (name in SHARED or name in {f.name for f in dataclasses.fields(vector.task)}):
+            return getattr(vector, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __reduce__(self):
         return rebuild, (type(self), self._arguments, self.spec)

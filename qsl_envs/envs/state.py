@@ -1,100 +1,160 @@
-"""What a market-making environment holds beside its market: settings for kernels, and the state of each env."""
+"""What environments hold beside their market: settings for kernels, and the state of each env, seat and seat's book.
+
+A *seat* is a participant moved from outside: seat s of an env is participant s of its market. Seats of one kind share a
+*role*: its action, its observation, its scale. Actions and observations of all roles lie in one flat float32 array
+each, role after role; within a role, env after env, seat after seat.
+"""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from qsl_envs.engine.state import record
+from qsl_envs.kernel.views import Views, outside
 from qsl_envs.market.state import whole
 
 HISTORY = 16
-"""Known mids kept of an env, a ring over its steps; a power of two."""
+"""Known mids kept of a seat and book, a ring over its steps; a power of two."""
 
-REWARD_TERMS = ("pnl", "inventory_penalty", "liquidation")
-"""Names of the terms whose sum is the reward, in the order of `reward_terms`."""
-PNL, INVENTORY_PENALTY, LIQUIDATION = 0, 1, 2
+REWARD_TERMS = (
+    "pnl", "inventory", "damped_pnl", "fees", "shortfall", "turnover", "drawdown", "tail", "liquidation",
+)  # fmt: skip
+"""Names of the terms whose weighted sum is the reward, in the order of `reward_terms`."""
+PNL, INVENTORY, DAMPED_PNL, FEES, SHORTFALL, TURNOVER, DRAWDOWN, TAIL, LIQUIDATION = range(9)
 
-# why an episode ended
+# why an episode, or a seat's part in it, ended
 GOES_ON, CLOSE, RUIN, KILL, STEP_LIMIT = 0, 1, 2, 3, 4
 END_NAMES = ("goes_on", "close", "ruin", "kill_switch", "step_limit")
 
 # what a row does with the step after the last one of an episode
 DISABLED, NEXT_STEP, SAME_STEP = 0, 1, 2
 
-TASK = record(
+# when the next decision is due
+ON_INTERVAL, ON_FILL, ON_BOTH = 0, 1, 2
+DECISION_NAMES = ("interval", "fill", "both")
+
+# what an action says
+QUOTE, CHOOSE_QUOTE, EXECUTE, ROUTE, ARBITRAGE, TARGET = 0, 1, 2, 3, 4, 5
+
+# what an observation tells: flags of ROLE.blocks
+TELL_CLOCK, TELL_ELAPSED, TELL_ACCOUNT, TELL_PARENT, TELL_SIGNAL, TELL_BOOK, TELL_OWN, TELL_LEVELS = (
+    1 << k for k in range(8)
+)
+
+TASK = whole(
     256,
-    # how the market lies in memory
-    ("stride", "i8"),  # RUN records a row
-    ("row_longs", "i8"),
-    ("first_template", "i8"),  # row number
-    ("num_templates", "i8"),
-    ("scratch_longs", "i8"),  # int64 cells of scratch a thread
-    ("scratch_cap", "i8"),
-    # the task
-    ("autoreset", "i8"),
-    ("step_ns", "i8"),
-    ("max_steps", "i8"),  # 0: none
+    # how the market lies in memory: RUN records a row, int64 cells a row, templates, scratch
+    "stride row_longs first_template num_templates scratch_longs scratch_cap "
+    "num_seats num_books num_symbols num_roles "
+    "autoreset step_ns max_steps decide_on "
+    # 1: the market's flow is a recorded day, on which an episode may start from .. to
+    "with_day first_start_ns last_start_ns ",
+)
+"""Settings of an environment, one record for all envs."""
+
+ROLE = record(
+    320,
+    ("action", "i8"),
+    ("seats", "i8"),  # how many in an env
+    ("first_seat", "i8"),
+    ("obs_base", "i8"),  # place of its first element in the flat arrays
+    ("act_base", "i8"),
+    ("past_base", "i8"),
+    ("width", "i8"),  # float32 of a seat's observation, all frames
+    ("frame", "i8"),  # of one frame
+    ("head", "i8"),  # of a frame's part before the books
+    ("act_width", "i8"),
+    ("frames", "i8"),
+    ("blocks", "i8"),
     ("levels", "i8"),
     ("max_quote_qty", "i8"),
     ("min_offset", "i8"),
     ("max_offset", "i8"),
+    ("take_ticks", "i8"),  # beyond the known touch, for orders that take
     ("post_only", "i8"),
-    ("max_inventory", "i8"),  # of the agent, summed over venues
     ("max_loss", "i8"),  # money
     ("unfilled_penalty_ticks", "i8"),
-    ("borrow_rate", "i8"),
-    ("with_day", "i8"),  # 1: the market's flow is a recorded day
-    ("first_start_ns", "i8"),  # an episode may start there, on the day's clock
-    ("last_start_ns", "i8"),
-    ("feed_max_ns", "i8"),  # the longest time a record of the feed may take
-    ("inventory_penalty", "f8"),
+    ("parent_qty", "i8"),  # lots to be executed; 0: no parent order
+    ("parent_side", "i8"),  # BUY, SELL, or 2: drawn
+    ("signal_delay_ns", "i8"),
+    ("table_at", "i8"),  # of a discrete action: its first number in the table
+    ("num_choices", "i8"),
     ("tick_scale", "f8"),
     ("qty_scale", "f8"),
+    ("signal_noise", "f8"),  # ticks
+    ("tail_loss", "f8"),  # ticks x lots of a step
 )
-"""Settings of a task, one record for all envs."""
+"""Settings of a role, one record for all its seats."""
 
-ENV = whole(
+SEAT = whole(
     384,
+    # fixed: its role, its number within it, the longest time a record of its feed may take, its cap in lots
+    "role index feed_max_ns max_inventory "
     # the episode
-    "steps start_equity equity start_known_equity ended error "
-    # what the agent knew at its last observation, of others' lots (NIL: a side empty to it)
-    "bid ask mid_x2 volume_buy volume_sell feed_gaps report_gaps "
+    "alive end start_equity equity start_known_equity report_gaps parent_side known_inventory "
+    "inventory peak_inventory peak_gain fees_paid volume "
+    # what the summary of its last episode tells
+    "end_code end_steps end_equity end_inventory end_peak_inventory end_fees end_volume end_fills ",
+    ("reward", "f8"),
+    ("total_reward", "f8"),
+    ("end_return", "f8"),
+    ("drawdown", "f8"),
+    ("terminated", "i1"),
+    ("truncated", "i1"),
+)
+"""One seat: what its next step needs to know of the steps before. Money in 1/fee_unit of tick x lot."""
+
+DESK = whole(
+    128,
+    # what the seat knew of a book at its last observation, of others' lots (NIL: a side empty to it)
+    "bid ask mid_x2 volume_buy volume_sell feed_gaps "
     # the newest quotes wanted
     "target_bid target_ask "
     # an upper bound of the lots in front of the best own order of each side, and for which order it holds
     "bid_tag bid_queue ask_tag ask_queue "
-    # of the episode: the true inventory at the end of the step, and what its summary tells
-    "inventory peak_inventory end_code end_steps end_equity end_inventory end_fees end_volume end_fills",
-    ("reward", "f8"),
-    ("total_reward", "f8"),
-    ("terminated", "i1"),
-    ("truncated", "i1"),
+    # of a symbol (in its first book): true mark and inventory at the end of the last step, mark at the start
+    "mark_x2 held arrival_x2 ",
 )
-"""One env: what its next step needs to know of the steps before. Money in 1/fee_unit of tick x lot."""
+"""One seat's view of one book."""
+
+ENV = whole(64, "steps ended error elapsed_ns last_ns")
+"""One env."""
 
 
-class TaskArrays(NamedTuple):
-    """What kernels of a task take beside the market's arrays.
+class TaskArrays(Views):
+    """What kernels of an environment take beside the market's arrays; each is one-dimensional.
 
-    | field       | dtype, axes                 | meaning                                            |
-    | ----------- | --------------------------- | -------------------------------------------------- |
-    | `tasks`     | TASK (1,)                   | settings                                           |
-    | `envs`      | ENV (env,)                  | state of each env                                  |
-    | `mids`      | int64 (env, HISTORY)        | known mids in half ticks; step n stands at n % HISTORY |
-    | `terms`     | float64 (env, term)         | reward terms of the last step, ticks x lots        |
-    | `sums`      | float64 (env, term)         | the same, summed over the episode                  |
-    | `base_keys` | int64 (env,)                | the market's: key of (split, seed)                 |
-    | `episodes`  | int64 (env,)                | the market's: number of the episode                |
-    | `starts`    | int64 (env,)                | where the next episode starts on the day, NIL: drawn |
+    | field       | dtype, axes                 | meaning                                                  |
+    | ----------- | --------------------------- | -------------------------------------------------------- |
+    | `tasks`     | TASK (1,)                   | settings                                                 |
+    | `roles`     | ROLE (role,)                | settings of the roles                                    |
+    | `envs`      | ENV (env,)                  | state of each env                                        |
+    | `seats`     | SEAT (env, seat)            | state of each seat                                       |
+    | `desks`     | DESK (env, seat, book)      | what it knew of each book                                |
+    | `mids`      | int64 (env, seat, book, HISTORY) | known mids in half ticks; step n stands at n % HISTORY |
+    | `terms`     | float64 (env, seat, term)   | reward terms of the last step, ticks x lots              |
+    | `sums`      | float64 (env, seat, term)   | the same, summed over the episode                        |
+    | `end_sums`  | float64 (env, seat, term)   | the same of the episode that ended last                  |
+    | `weights`   | float64 (env, seat, term)   | what they count in the reward                            |
+    | `past`      | float32 (env, seat, ...)    | frames of observations, of roles that have more than one |
+    | `table`     | float32                     | what discrete actions stand for                          |
+    | `base_keys` | int64 (env,)                | the market's: key of (split, seed)                       |
+    | `episodes`  | int64 (env,)                | the market's: number of the episode                      |
+    | `starts`    | int64 (env,)                | where the next episode starts on the day, NIL: drawn     |
     """
 
-    tasks: np.ndarray
-    envs: np.ndarray
-    mids: np.ndarray
-    terms: np.ndarray
-    sums: np.ndarray
-    base_keys: np.ndarray
-    episodes: np.ndarray
-    starts: np.ndarray
+    tasks = outside(TASK)
+    roles = outside(ROLE)
+    envs = outside(ENV)
+    seats = outside(SEAT)
+    desks = outside(DESK)
+    mids = outside(np.int64)
+    terms = outside(np.float64)
+    sums = outside(np.float64)
+    end_sums = outside(np.float64)
+    weights = outside(np.float64)
+    past = outside(np.float32)
+    table = outside(np.float32)
+    base_keys = outside(np.int64)
+    episodes = outside(np.int64)
+    starts = outside(np.int64)

@@ -1,32 +1,24 @@
-"""One step of many market makers: quotes, time, observation, reward, end. Rows in a compiled loop, nothing else."""
+"""One step of many envs: actions, time, observations, rewards, ends. Rows in a compiled loop, nothing else."""
 
-import numpy as np
+from numpy import isnan
 
 from qsl_envs.engine.constants import NIL
+from qsl_envs.envs.act import act, desk_of, seat_of
 from qsl_envs.envs.observe import known_equity, look, observe
-from qsl_envs.envs.quoting import AGENT, BOOK, quote, target_quotes
-from qsl_envs.envs.state import (
-    CLOSE,
-    GOES_ON,
-    INVENTORY_PENALTY,
-    KILL,
-    LIQUIDATION,
-    PNL,
-    RUIN,
-    SAME_STEP,
-    STEP_LIMIT,
-)  # fmt: skip
-from qsl_envs.kernel.draw import episode_key
+from qsl_envs.envs.score import NUM_TERMS, score
+from qsl_envs.envs.state import GOES_ON, ON_INTERVAL, SAME_STEP
+from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR
+from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL, STOP_TIME
 from qsl_envs.market.entries import call_advance
-from qsl_envs.market.ledger import account_of, collect_borrow, equity
-from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.ledger import account_of, equity
 from qsl_envs.market.node import check_drawdown
 from qsl_envs.market.world import reset_day_row, reset_row
 
 STEPPED, MARKET_ERROR, NOT_A_NUMBER = -1, -2, 0
 """What `step_rows` returns; a number >= NOT_A_NUMBER is the place of the first NaN among the actions."""
+EITHER_SIDE = 2
+"""ROLE.parent_side of a parent order whose side is drawn."""
 
 
 @kernel
@@ -35,16 +27,15 @@ def step_rows(m, w, actions, obs, final_obs, first, last, thread):
 
     Args:
         m, w: MarketArrays, TaskArrays.
-        actions: float32 (env, 4) in [-1, 1], clipped: bid offset, ask offset, bid size, ask size.
-        obs: float32 (env, element), written.
+        actions: flat float32, of all roles, envs and seats.
+        obs: flat float32, written.
         final_obs: the same, written for episodes that end in SAME_STEP mode.
         thread: whose stretch of scratch is used.
     Returns: STEPPED, MARKET_ERROR (ENV.error tells which rows), or the place of a NaN; then nothing has moved anywhere.
     """
-    for i in range(actions.shape[0]):
-        for k in range(actions.shape[1]):
-            if np.isnan(actions[i, k]):
-                return NOT_A_NUMBER + i * actions.shape[1] + k
+    for k in range(actions.shape[0]):
+        if isnan(actions[k]):
+            return NOT_A_NUMBER + k
     task = w.tasks[0]
     code = STEPPED
     for i in range(first, last):
@@ -57,8 +48,7 @@ def step_rows(m, w, actions, obs, final_obs, first, last, thread):
             env.error = 1
             code = MARKET_ERROR
         elif env.ended != GOES_ON and task.autoreset == SAME_STEP:
-            for k in range(obs.shape[1]):
-                final_obs[i, k] = obs[i, k]
+            copy_obs(w, i, obs, final_obs)
             begin_next(m, w, i, obs, thread)
             env.ended = GOES_ON
         m.runs[i * task.stride].scratch = 0
@@ -72,8 +62,18 @@ def begin_rows(m, w, mask, last_obs, obs, first, last, thread):
         if mask[i]:
             begin_row(m, w, i, obs, thread)
         else:
-            for k in range(obs.shape[1]):
-                obs[i, k] = last_obs[i, k]
+            copy_obs(w, i, last_obs, obs)
+
+
+@kernel
+def copy_obs(w, i, source, target):
+    """Copy the observations of env `i` from one flat array to the same places of another."""
+    for role_index in range(w.tasks[0].num_roles):
+        role = w.roles[role_index]
+        size = role.seats * role.width
+        at = role.obs_base + i * size
+        for k in range(at, at + size):
+            target[k] = source[k]
 
 
 @kernel(inline=True)
@@ -88,9 +88,18 @@ def begin_row(m, w, i, obs, thread):
     """Begin the next episode of an env: nothing of the last one stays, no reward is paid."""
     begin_next(m, w, i, obs, thread)
     env = w.envs[i]
-    env.reward, env.terminated, env.truncated, env.ended, env.error = 0.0, 0, 0, GOES_ON, 0
-    w.terms[i, :] = 0.0
-    clear_sums(w, i)
+    env.ended = env.error = 0
+    for s in range(w.tasks[0].num_seats):
+        clear_pay(w, i, s)
+
+
+@kernel
+def clear_pay(w, i, s):
+    """A seat is paid nothing, and nothing of it ends."""
+    seat, at = w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    seat.reward, seat.terminated, seat.truncated = 0.0, 0, 0
+    for k in range(NUM_TERMS):
+        w.terms[at + k] = 0.0
 
 
 @kernel
@@ -107,24 +116,61 @@ def begin_next(m, w, i, obs, thread):
         reset_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key)
     take_scratch(m, task, i, thread)
     run = m.runs[r]
-    account = m.accounts[account_of(m, r, AGENT, BOOK)]
-    env.steps = 0
-    env.equity = env.start_equity = equity(account, account.mark_x2, run.fee_unit)
-    env.bid = env.ask = env.target_bid = env.target_ask = env.bid_tag = env.ask_tag = NIL
-    env.mid_x2 = account.mark_x2
-    env.volume_buy = env.volume_sell = env.feed_gaps = env.report_gaps = 0
-    look(m, r, task, env)
-    env.start_known_equity = known_equity(m, r, env)
-    observe(m, r, w, i, obs)
+    run.wake_on_fill = 1 if task.decide_on != ON_INTERVAL else 0
+    env.steps, env.elapsed_ns, env.last_ns = 0, 0, run.now_ns
+    for s in range(task.num_seats):
+        seat_down(m, r, w, i, s)
+    for s in range(task.num_seats):
+        for book in range(run.num_books):
+            look(m, r, w, i, s, book)
+        w.seats[seat_of(w, i, s)].start_known_equity = known_equity(m, r, w, i, s)
+        observe(m, r, w, i, s, obs)
     run.scratch = 0
 
 
 @kernel
-def clear_sums(w, i):
-    """Forget the sums of an episode; its first step does so too, where they stayed to be read."""
-    w.envs[i].total_reward = 0.0
-    w.envs[i].peak_inventory = 0
-    w.sums[i, :] = 0.0
+def seat_down(m, r, w, i, s):
+    """Give a seat a clean start: its parent order, its accounts as they are, no memory of another episode."""
+    run, seat, at = m.runs[r], w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    role = w.roles[seat.role]
+    if role.parent_qty > 0:
+        give_parent(m, r, w, i, s)
+    seat.alive, seat.end, seat.start_equity = 1, GOES_ON, 0
+    for symbol in range(run.num_symbols):
+        account = m.accounts[account_of(m, r, s, symbol)]
+        seat.start_equity += equity(account, account.mark_x2, run.fee_unit)
+    seat.equity, seat.start_known_equity = seat.start_equity, seat.start_equity
+    seat.report_gaps = seat.inventory = seat.peak_inventory = seat.peak_gain = seat.fees_paid = seat.volume = 0
+    seat.total_reward = seat.drawdown = 0.0
+    for k in range(NUM_TERMS):
+        w.sums[at + k] = 0.0
+    for book in range(run.num_books):
+        desk = w.desks[desk_of(w, i, s, book)]
+        account = m.accounts[account_of(m, r, s, book % run.num_symbols)]
+        desk.bid = desk.ask = desk.target_bid = desk.target_ask = desk.bid_tag = desk.ask_tag = NIL
+        desk.volume_buy = desk.volume_sell = desk.feed_gaps = desk.bid_queue = desk.ask_queue = 0
+        desk.mid_x2 = desk.mark_x2 = desk.arrival_x2 = account.mark_x2
+        desk.held = account.inventory
+
+
+@kernel
+def give_parent(m, r, w, i, s):
+    """Hand a seat its parent order: the inventory that is to be brought to zero, at the marks of the start."""
+    run, seat = m.runs[r], w.seats[seat_of(w, i, s)]
+    role = w.roles[seat.role]
+    side = role.parent_side
+    if side == EITHER_SIDE:
+        side = draw_bits(stream_key(run.world_key, EPISODE, s), 0) & 1
+    seat.parent_side = side
+    lots = role.parent_qty if side == 1 else -role.parent_qty  # what is to be sold is there, what is to be bought owed
+    account = m.accounts[account_of(m, r, s, 0)]
+    account.inventory = account.initial_inventory = lots
+    account.basis = account.initial_basis = lots * account.mark_x2 * (run.fee_unit // 2)
+    account.short_since_ns = run.now_ns
+    m.gates[run.gates + s * run.num_books].position = lots
+    m.conns[run.conns + s * run.num_books].known_position = lots
+    trader = m.traders[run.traders + s]
+    trader.peak_known = trader.known_cash + account.basis
 
 
 @kernel
@@ -133,73 +179,55 @@ def step_row(m, w, i, actions, obs):
     task, env = w.tasks[0], w.envs[i]
     r = i * task.stride
     run = m.runs[r]
-    trader = m.traders[run.traders + AGENT]
-    if trader.max_drawdown > 0 and trader.killed == 0:
-        check_drawdown(m, r, AGENT, run.now_ns)
-    inventory = m.conns[run.conns + AGENT * run.num_books + BOOK].known_position
-    bid, bid_qty, ask, ask_qty = target_quotes(
-        task, env, inventory, actions[i, 0], actions[i, 1], actions[i, 2], actions[i, 3]
-    )
-    if trader.killed == 0:
-        quote(m, r, task, env, bid, bid_qty, ask, ask_qty, run.now_ns)
+    for s in range(task.num_seats):
+        trader = m.traders[run.traders + s]
+        if trader.max_drawdown > 0 and trader.killed == 0:
+            check_drawdown(m, r, s, run.now_ns)
+        if trader.killed == 0 and w.seats[seat_of(w, i, s)].alive != 0:
+            act(m, r, w, i, s, actions, run.now_ns)
     if run.error != 0:
         return False
-    stop = call_advance(m, r, run.now_ns + task.step_ns)
+    stop = go_on(m, r, task, run.now_ns)
     if stop == STOP_ERROR:
         return False
-    if env.steps == 0:
-        clear_sums(w, i)
     env.steps += 1
-    observe(m, r, w, i, obs)
-    score(m, r, w, i, stop)
-    return True
-
-
-@kernel
-def score(m, r, w, i, stop):
-    """Reward terms of the step from the true account, and whether the episode is over."""
-    task, env, run = w.tasks[0], w.envs[i], m.runs[r]
-    account = m.accounts[account_of(m, r, AGENT, BOOK)]
-    if task.borrow_rate != 0:
-        collect_borrow(m, r, AGENT, BOOK, task.borrow_rate, run.now_ns)
-    now = equity(account, mark(m, r, AGENT, BOOK), run.fee_unit)
-    held = account.inventory
-    env.inventory = held
-    env.peak_inventory = max(env.peak_inventory, abs(held))
+    env.elapsed_ns, env.last_ns = run.now_ns - env.last_ns, run.now_ns
     end = GOES_ON
-    if stop == STOP_CLOSE:
-        end = CLOSE
-    elif now - env.start_equity <= -task.max_loss:
-        end = RUIN
-    elif m.traders[run.traders + AGENT].killed != 0:
-        end = KILL
-    after = now
-    if end != GOES_ON:
-        liquidate(m, r, AGENT, BOOK, task.unfilled_penalty_ticks)
-        after = equity(account, account.mark_x2, run.fee_unit)
-    elif env.steps == task.max_steps:
-        end = STEP_LIMIT
-    w.terms[i, PNL] = (now - env.equity) / run.fee_unit
-    w.terms[i, INVENTORY_PENALTY] = -task.inventory_penalty * abs(held)
-    w.terms[i, LIQUIDATION] = (after - now) / run.fee_unit
-    env.equity = after
-    env.reward = 0.0
-    for k in range(w.terms.shape[1]):
-        env.reward += w.terms[i, k]
-        w.sums[i, k] += w.terms[i, k]
-    env.total_reward += env.reward
-    env.ended = end
-    env.terminated = 1 if end == CLOSE or end == RUIN or end == KILL else 0
-    env.truncated = 1 if end == STEP_LIMIT else 0
-    if end != GOES_ON:
-        summarize(env, account)
+    alive = 0
+    for s in range(task.num_seats):
+        seat = w.seats[seat_of(w, i, s)]
+        if seat.alive == 0:
+            clear_pay(w, i, s)
+            clear_obs(w, i, s, obs)
+            continue
+        observe(m, r, w, i, s, obs)
+        score(m, r, w, i, s, stop == STOP_CLOSE)
+        end = max(end, seat.end)
+        alive += seat.alive
+    if alive == 0:
+        env.ended = end
+    return run.error == 0
 
 
 @kernel
-def summarize(env, account):
-    """Keep what the episode's summary tells, before the row begins another one."""
-    env.end_code, env.end_steps, env.end_inventory = env.ended, env.steps, env.inventory
-    env.end_equity = env.equity - env.start_equity
-    env.end_fees = account.fees - account.rebates
-    env.end_volume = account.volume
-    env.end_fills = account.fills
+def go_on(m, r, task, now_ns):
+    """Let the market run to the next decision point; returns why it came back."""
+    until = now_ns + task.step_ns
+    if task.decide_on == 1:  # on fills alone: the session's end is the only other reason
+        until = m.runs[r].close_ns
+    while True:
+        stop = call_advance(m, r, until)
+        if stop == STOP_TIME or stop == STOP_CLOSE or stop == STOP_ERROR:
+            return stop
+        if stop == STOP_FILL and m.runs[r].stop_trader < task.num_seats:
+            return stop
+
+
+@kernel
+def clear_obs(w, i, s, obs):
+    """A seat that takes no more part observes zeros."""
+    seat = w.seats[seat_of(w, i, s)]
+    role = w.roles[seat.role]
+    at = role.obs_base + (i * role.seats + seat.index) * role.width
+    for k in range(at, at + role.width):
+        obs[k] = 0.0

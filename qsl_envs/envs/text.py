@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qsl_envs.engine.constants import BUY, SELL
-from qsl_envs.envs.quoting import AGENT, BOOK
+
+AGENT, BOOK = 0, 0
+"""Whose screen it is, and the book that it shows."""
 
 if TYPE_CHECKING:
     from qsl_envs.envs.vector import TradingVectorEnv
@@ -28,6 +30,6 @@ def book_text(envs: TradingVectorEnv, env: int, levels: int = 5) -> str:
     account = {name: value[env] for name, value in envs.accounts().items()}
     lines.append(
         f"inventory {account['inventory']:d}   equity {account['equity']:+.1f}   fees {account['fees']:+.1f}   "
-        f"fills {account['fills']:d}   reward {envs.reward_terms[env].sum():+.2f}"
+        f"fills {account['fills']:d}   reward {float(envs.reward_terms[env] @ envs.reward_weights[env]):+.2f}"
     )
     return "\n".join(lines)

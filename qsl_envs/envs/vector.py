@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.spaces import Box
+from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from qsl_envs.envs.config import MakerConfig
-from qsl_envs.envs.fields import field_box, field_names, field_units
-from qsl_envs.envs.observe import observation_fields
-from qsl_envs.envs.quoting import AGENT
-from qsl_envs.envs.state import DISABLED, ENV, HISTORY, NEXT_STEP, REWARD_TERMS, SAME_STEP, TASK, TaskArrays
-from qsl_envs.envs.step import MARKET_ERROR, NOT_A_NUMBER, STEPPED, begin_rows, step_rows
+from qsl_envs.envs.core import Seats
+from qsl_envs.envs.fields import field_names, field_units
+from qsl_envs.envs.roles import Role
+from qsl_envs.envs.state import CHOOSE_QUOTE, ON_INTERVAL, REWARD_TERMS
 from qsl_envs.envs.text import book_text
-from qsl_envs.errors import ConfigError, require
+from qsl_envs.errors import require
 from qsl_envs.market.market import Market
 from qsl_envs.settings import config_hash
 
-MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
-SNAPSHOT_VERSION = 1
+AGENT = 0
+"""The agent's number among the participants."""
+SNAPSHOT_VERSION = 2
 SNAPSHOT_HEAD = struct.Struct("<8sI32s")
-ACTION_NAMES = ("bid_offset", "ask_offset", "bid_size", "ask_size")
 
 
 class TradingVectorEnv(VectorEnv):
@@ -38,19 +37,19 @@ class TradingVectorEnv(VectorEnv):
 
     Args:
         market: `num_envs` replicas; the environment owns it from now on.
-        task: settings of the task.
+        role: what the agent does and sees.
         autoreset_mode: Gymnasium's `AutoresetMode`, or its value as a string.
         max_episode_steps: truncates an episode; None: only the market ends it.
         copy: fresh observations at each call.
-        step_info: `info["account"]` holds the true accounts at each call.
+        step_info: `info["account"]` holds the true accounts, `info["reward_terms"]` the reward's terms, at each call.
         render_mode: None or "ansi".
     """
 
-    def __init__(self, market: Market, task: MakerConfig, *,
+    def __init__(self, market: Market, role: Role, *,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
                  copy: bool = False, step_info: bool = False, render_mode: str | None = None):  # fmt: skip
-        self.market, self.task = market, task
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.market, self.role, self.task = market, role, role.task
+        self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": self.autoreset_mode}
         require(render_mode in (None, "ansi"), self, "render_mode", "None or 'ansi'", render_mode)
         self.render_mode = render_mode
@@ -58,10 +57,13 @@ class TradingVectorEnv(VectorEnv):
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
         self.max_episode_steps, self.copy, self.step_info = max_episode_steps, bool(copy), bool(step_info)
         n = self.num_envs = market.num_replicas
-        self.fields = observation_fields(task.levels)
+        self.core = Seats(market, (role,), self.autoreset_mode, max_episode_steps or 0)
+        config = market.config
+        self.fields = role.fields(config)
         self.observation_names, self.observation_units = field_names(self.fields), field_units(self.fields)
-        self.single_observation_space = field_box(self.fields)
-        self.single_action_space = Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
+        self.action_names = role.action_names(config)
+        self.single_observation_space = role.observation_space(config)
+        self.single_action_space = role.action_space(config)
         self.observation_space = batch_space(self.single_observation_space, n)
         self.action_space = batch_space(self.single_action_space, n)
         self._width = len(self.observation_names)
@@ -71,13 +73,14 @@ class TradingVectorEnv(VectorEnv):
         self._final_obs = np.zeros(
             (n if self.autoreset_mode == AutoresetMode.SAME_STEP else 1, self._width), np.float32
         )
-        self._arrays = _task_arrays(market, task, MODES[self.autoreset_mode], max_episode_steps or 0)
-        envs = self._arrays.envs
-        self._reward, self._terminated, self._truncated = envs["reward"], envs["terminated"], envs["truncated"]
+        seats = self.core.seats
+        self._reward, self._terminated, self._truncated = seats["reward"], seats["terminated"], seats["truncated"]
         self._ended = np.zeros(n, np.bool_)
         self._seeded = self._started = False
-        first = market.layout.base("accounts") + AGENT
-        self._account_rows = first + np.arange(n) * market.layout.stride("accounts")
+        first = market.layout.base("accounts") + AGENT * len(config.symbols)
+        self._account_rows = (first + np.arange(n) * market.layout.stride("accounts"))[:, None] + np.arange(
+            len(config.symbols)
+        )
 
     # --- Gymnasium
 
@@ -92,30 +95,21 @@ class TradingVectorEnv(VectorEnv):
         mask = self._reset_mask(options)
         self._seed(seed, mask)
         obs = self._next_buffer()
-        last = self._last_obs
-
-        def work(first: int, end: int, thread: int) -> None:
-            begin_rows(self.market.arrays, self._arrays, mask, last, obs, first, end, thread)
-
-        self.market.threads.run(self.num_envs, work)
+        self.core.begin(mask, self._last_obs.reshape(-1), obs.reshape(-1))
         self._last_obs, self._started = obs, True
         self._ended = self._ended & ~mask
-        return obs, self._account_info()
+        return obs, self._step_info()
 
     def step(self, actions: np.ndarray):
         """Step every env. Returns: observations, rewards (float64), terminations, truncations (bool), infos.
 
         Raises: ConfigError for actions of another shape or with a NaN, naming its place; ResetNeeded; CapacityError.
         """
-        actions = np.asarray(actions, np.float32, order="C")
-        if actions.shape != (self.num_envs, len(ACTION_NAMES)):
-            shape = (self.num_envs, len(ACTION_NAMES))
-            require(False, self, "actions", f"of shape {shape}", actions.shape)
         obs = self._next_buffer()
-        self.step_into(actions, obs)
+        self.step_into(self.checked(actions), obs)
         terminated, truncated = self._terminated != 0, self._truncated != 0
         ended = terminated | truncated
-        infos: dict[str, Any] = self._account_info()
+        infos: dict[str, Any] = self._step_info()
         if ended.any():
             self._add_end(infos, ended)
         self._ended = ended
@@ -132,13 +126,20 @@ class TradingVectorEnv(VectorEnv):
 
     @property
     def reward_terms(self) -> np.ndarray:
-        """Terms of the last step's rewards, float64 (num_envs, term), ticks x lots; see `reward_names`. A view."""
-        return self._arrays.terms
+        """Terms of the last step's rewards before they are weighted, float64 (num_envs, term), ticks x lots; see
+        `reward_names`. A view.
+        """
+        return self.core.terms[:, AGENT]
+
+    @property
+    def reward_weights(self) -> np.ndarray:
+        """What each term counts in the reward, float64 (num_envs, term). A view: write to it to change the reward."""
+        return self.core.weights[:, AGENT]
 
     @property
     def episode_reward_terms(self) -> np.ndarray:
         """The same, summed over each running episode. A view."""
-        return self._arrays.sums
+        return self.core.sums[:, AGENT]
 
     @property
     def reward_names(self) -> tuple[str, ...]:
@@ -157,19 +158,22 @@ class TradingVectorEnv(VectorEnv):
 
     def __getattr__(self, name: str) -> Any:
         """Settings of the task are attributes."""
-        if name in MakerConfig.__slots__ and "task" in self.__dict__:
+        if "task" in self.__dict__ and name in {f.name for f in dataclasses.fields(self.task)}:
             return getattr(self.task, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def accounts(self) -> dict[str, np.ndarray]:
-        """True accounts now, arrays (num_envs,): `equity` gained since the start, `fees` (rebates count negative), both
-        ticks x lots; `inventory`, `volume` lots; `fills`; `mid`, ticks: the mark, without own orders."""
+        """True accounts now, arrays (num_envs,), over all symbols: `equity` gained since the start, `fees` (rebates
+        count negative), both ticks x lots; `inventory`, `volume` lots; `fills`; `mid`, ticks: the first symbol's mark,
+        without own orders.
+        """
         a = self.market.arrays.accounts[self._account_rows]
         unit = self.market.config.fee_unit
-        money = a["cash"] + a["inventory"] * a["mark_x2"] * (unit // 2) - self._arrays.envs["start_equity"]
+        money = (a["cash"] + a["inventory"] * a["mark_x2"] * (unit // 2)).sum(1)
         return {
-            "equity": money / unit, "inventory": a["inventory"].copy(), "fees": (a["fees"] - a["rebates"]) / unit,
-            "fills": a["fills"].copy(), "volume": a["volume"].copy(), "mid": a["mark_x2"] / 2.0,
+            "equity": (money - self.core.by_seat("start_equity")[:, AGENT]) / unit,
+            "inventory": a["inventory"].sum(1), "fees": (a["fees"] - a["rebates"]).sum(1) / unit,
+            "fills": a["fills"].sum(1), "volume": a["volume"].sum(1), "mid": a["mark_x2"][:, 0] / 2.0,
         }  # fmt: skip
 
     def use_buffers(self, *buffers: np.ndarray) -> None:
@@ -185,9 +189,8 @@ class TradingVectorEnv(VectorEnv):
     def snapshot(self, env: int = 0) -> bytes:
         """One env as bytes: its market, its episode, its last observation."""
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
-        w = self._arrays
         head = SNAPSHOT_HEAD.pack(b"qsl-env\0", SNAPSHOT_VERSION, config_hash(self.task).encode())
-        parts = [a[env].tobytes() for a in (w.envs, w.mids, w.terms, w.sums, self._last_obs)]
+        parts = [row.tobytes() for row in (*self.core.state_rows(env), self._last_obs[env])]
         return b"".join([head, *parts, self.market.snapshot(env)])
 
     def restore(self, data: bytes, env: int = 0) -> np.ndarray:
@@ -196,7 +199,6 @@ class TradingVectorEnv(VectorEnv):
         Raises: ConfigError if it is not of these settings.
         """
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
-        w = self._arrays
         require(len(data) > SNAPSHOT_HEAD.size, self, "data", "a snapshot", len(data))
         magic, version, digest = SNAPSHOT_HEAD.unpack_from(data)
         require(magic == b"qsl-env\0", self, "data", "a snapshot of an env", magic)
@@ -204,49 +206,67 @@ class TradingVectorEnv(VectorEnv):
         mine = config_hash(self.task)
         require(digest.decode() == mine, self, "task hash", mine, digest.decode())
         at = SNAPSHOT_HEAD.size
-        rows = [a[env : env + 1] for a in (w.envs, w.mids, w.terms, w.sums, self._last_obs)]
+        rows = [*self.core.state_rows(env), self._last_obs[env].view(np.uint8)]
         self.market.restore(data[at + sum(row.nbytes for row in rows) :], env)
         for row in rows:
-            row.view(np.uint8).reshape(-1)[:] = np.frombuffer(data, np.uint8, row.nbytes, at)
+            row[:] = np.frombuffer(data, np.uint8, row.nbytes, at)
             at += row.nbytes
         self._started = self._seeded = True
-        self._ended[env] = bool(w.envs["ended"][env])
+        self._ended[env] = bool(self.core.envs["ended"][env])
         return self._last_obs[env].copy()
 
     def text(self, env: int = 0) -> str:
         """What `render` shows of one env."""
         return book_text(self, env)
 
+    def checked(self, actions: Any) -> np.ndarray:
+        """Actions as the kernels take them, float32 (num_envs, number).
+
+        Raises: ConfigError for another shape, or a choice that there is not.
+        """
+        actions = np.asarray(actions)
+        if isinstance(self.single_action_space, Discrete):
+            require(actions.shape == (self.num_envs,), self, "actions", f"of shape ({self.num_envs},)", actions.shape)
+            count = int(self.single_action_space.n)
+            bad = np.flatnonzero(~((actions >= 0) & (actions < count) & (actions == np.floor(actions))))
+            if len(bad):
+                require(False, self, f"actions[{bad[0]}]", f"a whole number in [0, {count})", actions[bad[0]])
+            return actions.astype(np.float32)[:, None]
+        actions = np.asarray(actions, np.float32, order="C")
+        shape = (self.num_envs, len(self.action_names))
+        if actions.shape != shape:
+            require(False, self, "actions", f"of shape {shape}", actions.shape)
+        return actions
+
     def step_into(self, actions: np.ndarray, obs: np.ndarray) -> None:
-        """Step with checked actions and write the observations; what was paid and what ended stays in the arrays."""
+        """Step with `checked` actions and write the observations; what was paid and what ended stays in the arrays."""
         if not self._started:
             raise ResetNeeded("call reset() before step()")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             ended = np.flatnonzero(self._ended).tolist()
             raise ResetNeeded(f"the episodes of envs {ended} are over; reset them (options={{'reset_mask': mask}})")
-        m, w, final, threads = self.market.arrays, self._arrays, self._final_obs, self.market.threads
-        if threads.count == 1 or self.num_envs == 1:
-            code = step_rows(m, w, actions, obs, final, 0, self.num_envs, 0)
-        else:
-            codes = [STEPPED] * threads.count
-
-            def work(first: int, end: int, thread: int) -> None:
-                codes[thread] = step_rows(m, w, actions, obs, final, first, end, thread)
-
-            threads.run(self.num_envs, work)
-            code = codes[0] if codes[0] >= NOT_A_NUMBER else min(codes)
-        if code != STEPPED:
-            self._fail(code)
+        self.core.step(actions.reshape(-1), obs.reshape(-1), self._final_obs.reshape(-1))
         self._last_obs = obs
 
     def outcome_of_one(self) -> tuple[float, bool, bool, dict[str, Any]]:
         """Reward, terminated, truncated and infos of env 0 after `step_into`."""
         terminated, truncated = bool(self._terminated[0]), bool(self._truncated[0])
-        infos = self._account_info()
+        infos = self._step_info()
         if terminated or truncated:
             self._ended[0] = True
             self._add_end(infos, self._ended)
         return float(self._reward[0]), terminated, truncated, infos
+
+    def action_masks(self) -> np.ndarray:
+        """Which choices change anything, int8 (num_envs, choice): a bid is of no use at the inventory limit, an ask at
+        minus that. Choice 0 always may be taken. Raises: ConfigError for continuous actions.
+        """
+        require(self.role.kind == CHOOSE_QUOTE, self, "action_masks", "of a discrete action space", self.action_space)
+        table = self.role.choices()
+        held = self.core.by_seat("known_inventory")[:, AGENT]
+        full, empty = held >= self.max_inventory, held <= -self.max_inventory
+        bids, asks = table[:, 2] > -1, table[:, 3] > -1
+        return (~((full[:, None] & bids) | (empty[:, None] & asks))).astype(np.int8)
 
     @property
     def seeded(self) -> bool:
@@ -254,12 +274,6 @@ class TradingVectorEnv(VectorEnv):
         return self._seeded
 
     # --- inside
-
-    def _fail(self, code: int) -> None:
-        if code == MARKET_ERROR:
-            self.market.raise_error(int(np.flatnonzero(self._arrays.envs["error"])[0]))
-        env, element = divmod(code - NOT_A_NUMBER, len(ACTION_NAMES))
-        raise ConfigError(f"actions[{env}, {element}] ({ACTION_NAMES[element]}) must be a number, was nan")
 
     def _next_buffer(self) -> np.ndarray:
         if self.copy:
@@ -299,13 +313,21 @@ class TradingVectorEnv(VectorEnv):
         self.market.reseed(np.array([s or 0 for s in seeds], np.int64), given)
         self._seeded = True
 
-    def _account_info(self) -> dict[str, Any]:
-        if not self.step_info:
-            return {}
+    def _step_info(self) -> dict[str, Any]:
+        infos: dict[str, Any] = {}
+        told = self.step_info or self.role.kind == CHOOSE_QUOTE or self.core.arrays.tasks[0].decide_on != ON_INTERVAL
+        if not told:
+            return infos
         whole = np.ones(self.num_envs, np.bool_)
-        accounts = self.accounts()
-        return {"account": {k: v for name, a in accounts.items() for k, v in ((name, a), (f"_{name}", whole))},
-                "_account": whole}  # fmt: skip
+        if self.role.kind == CHOOSE_QUOTE:
+            infos["action_mask"], infos["_action_mask"] = self.action_masks(), whole
+        if self.core.arrays.tasks[0].decide_on != ON_INTERVAL:
+            infos["elapsed_ns"], infos["_elapsed_ns"] = self.core.envs["elapsed_ns"].copy(), whole
+        if self.step_info:
+            infos["account"], infos["_account"] = masked(self.accounts(), whole), whole
+            terms = {name: self.reward_terms[:, k].copy() for k, name in enumerate(REWARD_TERMS)}
+            infos["reward_terms"], infos["_reward_terms"] = masked(terms, whole), whole
+        return infos
 
     def _add_end(self, infos: dict[str, Any], ended: np.ndarray) -> None:
         """Tell what the episodes that ended were like; in SAME_STEP mode also their last observations."""
@@ -318,19 +340,20 @@ class TradingVectorEnv(VectorEnv):
             infos.update(summary)
 
     def _summary(self, ended: np.ndarray) -> dict[str, np.ndarray]:
-        e, unit = self._arrays.envs, self.market.config.fee_unit
+        e, unit = self.core.seats, self.market.config.fee_unit
         values = {
-            "return": e["total_reward"], "length": e["end_steps"], "end": e["end_code"],
+            "return": e["end_return"], "length": e["end_steps"], "end": e["end_code"],
             "equity": e["end_equity"] / unit,
-            "fees": e["end_fees"] / unit, "inventory": e["end_inventory"], "peak_inventory": e["peak_inventory"],
+            "fees": e["end_fees"] / unit, "inventory": e["end_inventory"], "peak_inventory": e["end_peak_inventory"],
             "volume": e["end_volume"], "fills": e["end_fills"],
         }  # fmt: skip
-        values.update({name: self._arrays.sums[:, k] for k, name in enumerate(REWARD_TERMS)})
-        found: dict[str, np.ndarray] = {}
-        for name, value in values.items():
-            found[name] = np.where(ended, value, value.dtype.type(0))
-            found[f"_{name}"] = ended.copy()
-        return found
+        values.update({f"term_{name}": self.core.end_sums[:, AGENT, k] for k, name in enumerate(REWARD_TERMS)})
+        return masked({name: np.where(ended, v, v.dtype.type(0)) for name, v in values.items()}, ended)
+
+
+def masked(values: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Values of an info, each with the mask that tells where it holds."""
+    return {key: v for name, value in values.items() for key, v in ((name, value), (f"_{name}", mask.copy()))}
 
 
 def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
@@ -340,34 +363,9 @@ def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
     return env
 
 
-def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
+def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
+    """Gymnasium's mode from itself, its name or its value. Raises: ConfigError."""
     names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
     known = isinstance(mode, AutoresetMode) or mode in names
     require(known, "VectorEnv", "autoreset_mode", f"one of {', '.join(m.value for m in AutoresetMode)}", mode)
     return mode if isinstance(mode, AutoresetMode) else names[mode]
-
-
-def _task_arrays(market: Market, task: MakerConfig, mode: int, max_steps: int) -> TaskArrays:
-    """Allocate what the kernels need beside the market."""
-    n, config = market.num_replicas, market.config
-    agent = config.participants[AGENT]
-    tasks = np.zeros(1, TASK).view(np.recarray)
-    t = tasks[0]
-    t.stride, t.row_longs = market.stride, market.row_longs
-    t.first_template, t.num_templates = market.num_replicas, config.templates
-    t.scratch_longs, t.scratch_cap = market.scratch_longs, config.size.tape
-    t.autoreset, t.max_steps = mode, max_steps
-    for name in ("step_ns", "levels", "max_quote_qty", "min_offset", "max_offset", "unfilled_penalty_ticks",
-                 "inventory_penalty", "tick_scale", "qty_scale"):  # fmt: skip
-        setattr(t, name, getattr(task, name))
-    t.post_only, t.max_loss = int(task.post_only), round(task.max_loss * config.fee_unit)
-    t.with_day = int(market.day is not None)
-    t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns
-    t.max_inventory, t.borrow_rate = agent.risk.max_inventory, config.symbols[0].borrow_rate
-    t.feed_max_ns = agent.feed_link.max_transit_ns
-    terms = len(REWARD_TERMS)
-    return TaskArrays(
-        tasks=tasks, envs=np.zeros(n, ENV).view(np.recarray), mids=np.zeros((n, HISTORY), np.int64),
-        terms=np.zeros((n, terms)), sums=np.zeros((n, terms)), base_keys=market.base_keys, episodes=market.episodes,
-        starts=market.starts,
-    )  # fmt: skip

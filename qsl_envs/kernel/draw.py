@@ -69,6 +69,10 @@ SIZE = 18
 """order sizes, where a model draws them apart from the rest"""
 EVALUATE = 19
 """bootstrap and shuffles of evaluation code"""
+EPISODE = 40
+"""choices that an environment makes for an episode: the side of a parent order"""
+SIGNAL = 41
+"""errors of agents' signals"""
 USER = 64
 """first number that is free for users' own streams, up to 255"""
 

@@ -20,6 +20,7 @@ import qsl_envs  # noqa: F401
 from qsl_envs.envs.market_making import MarketMakingEnv, MarketMakingVectorEnv
 from qsl_envs.envs.state import END_NAMES, REWARD_TERMS
 from qsl_envs.errors import CapacityError, ConfigError
+from qsl_envs.envs.state import LIQUIDATION, PNL
 from tests.envs.small import SMALL, changed, make, random_actions
 
 ID = "qsl/MarketMaking-v0"
@@ -305,7 +306,7 @@ def test_account_info_on_request():
     total = np.zeros(2)
     for action in random_actions(20, 2):
         _, _, terminated, _, info = envs.step(action)
-        total += envs.reward_terms[:, [0, 2]].sum(1)
+        total += envs.reward_terms[:, [PNL, LIQUIDATION]].sum(1)
         if not terminated.any():
             assert info["account"]["equity"] == pytest.approx(total, abs=1e-9)
             assert info["account"]["equity"].dtype == np.float64

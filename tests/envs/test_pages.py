@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from qsl_envs.envs.fields import field_table
-from qsl_envs.envs.market_making import DEFAULT_TASK as MAKER
+from qsl_envs.envs.market_making import DEFAULT_MARKET
+from qsl_envs.envs.market_making import ROLE as MAKER
 from qsl_envs.envs.market_making import MarketMakingEnv
-from qsl_envs.envs.observe import observation_fields, observe
-from qsl_envs.envs.replay_market_making import DEFAULT_TASK as REPLAY
+from qsl_envs.envs.observe import observe
+from qsl_envs.envs.replay_market_making import ROLE as REPLAY
 from qsl_envs.envs.replay_market_making import ReplayMarketMakingEnv
 from tests.envs.small import SMALL, make
 
@@ -32,14 +33,14 @@ def test_the_kernel_writes_every_field_of_the_table(levels):
     obs, _ = envs.reset(seed=0)
     run = envs.market.arrays.runs[0]
     run.scratch, run.scratch_cap = 0, envs.market.config.size.tape
-    assert observe(envs.market.arrays, 0, envs._arrays, 0, obs) == obs.shape[1] == len(envs.observation_names)
+    assert observe(envs.market.arrays, 0, envs.core.arrays, 0, 0, obs.reshape(-1)) == obs.shape[1] == len(envs.observation_names)
     assert len(set(envs.observation_names)) == len(envs.observation_units) == obs.shape[1]
 
 
 def test_the_table_is_the_space():
     env = MarketMakingEnv(**SMALL)
     found = {}
-    for index, name, low, high, *_ in table_rows(field_table(observation_fields(10)))[2:]:
+    for index, name, low, high, *_ in table_rows(field_table(MAKER.fields(DEFAULT_MARKET)))[2:]:
         first, last = (int(n) for n in re.fullmatch(r"(\d+)(?: to (\d+))?", index).groups(default=index.split()[0]))
         for at in range(first, last + 1):
             found[at] = (name.split("`")[1].rstrip("0").rstrip("_") if last > first else name.strip("`"), low, high)
@@ -49,11 +50,11 @@ def test_the_table_is_the_space():
         assert np.float32(low) == env.observation_space.low[at] and np.float32(high) == env.observation_space.high[at]
 
 
-@pytest.mark.parametrize("cls, task", [(MarketMakingEnv, MAKER), (ReplayMarketMakingEnv, REPLAY)])
-def test_the_page_has_its_parts_in_order_and_its_tables(cls, task):
+@pytest.mark.parametrize("cls, role", [(MarketMakingEnv, MAKER), (ReplayMarketMakingEnv, REPLAY)])
+def test_the_page_has_its_parts_in_order_and_its_tables(cls, role):
     page = cls.__doc__
     assert re.findall(r"^## (.*)$", page, re.M) == ORDER
-    assert field_table(observation_fields(10)) in page
-    for field in dataclasses.fields(task):
-        assert f"| `{field.name}` | {getattr(task, field.name)!r} |" in page
+    assert field_table(role.fields(DEFAULT_MARKET)) in page
+    for field in dataclasses.fields(role.task):
+        assert f"| `{field.name}` | {getattr(role.task, field.name)!r} |" in page
     assert "{{" not in page and not re.search(r"{\w+}", page)

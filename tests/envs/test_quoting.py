@@ -9,8 +9,9 @@ import pytest
 
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.envs.config import MakerConfig
-from qsl_envs.envs.quoting import AGENT, BOOK, quote, scaled, target_quotes
-from qsl_envs.envs.state import ENV, TASK
+from qsl_envs.envs.act import quote_both, scaled, target_quotes
+from qsl_envs.envs.state import DESK, ROLE, SEAT
+from qsl_envs.envs.text import AGENT, BOOK
 from qsl_envs.market.constants import C_AT_VENUE, M_CANCEL, M_NEW, M_REDUCE, M_REPLACE
 from qsl_envs.market.targets import quote_side
 from tests.envs.slow import wanted_messages
@@ -30,12 +31,12 @@ def test_actions_stand_for_whole_numbers(value, low, high, expected):
 
 def target(bid, ask, action, *, inventory=0, **settings):
     """`target_quotes` of an agent that knows others' best prices `bid` and `ask`."""
-    task, env = np.zeros(1, TASK).view(np.recarray), np.zeros(1, ENV).view(np.recarray)
+    roles, seats, desks = (np.zeros(1, kind).view(np.recarray) for kind in (ROLE, SEAT, DESK))
     for name in ("min_offset", "max_offset", "max_quote_qty"):
-        setattr(task[0], name, settings.get(name, getattr(MakerConfig(), name)))
-    task[0].max_inventory = 50
-    env[0].bid, env[0].ask, env[0].mid_x2 = bid, ask, settings.get("mid_x2", bid + ask)
-    return tuple(int(x) for x in target_quotes(task[0], env[0], inventory, *np.float32(action)))
+        setattr(roles[0], name, settings.get(name, getattr(MakerConfig(), name)))
+    seats[0].max_inventory = 50
+    desks[0].bid, desks[0].ask, desks[0].mid_x2 = bid, ask, settings.get("mid_x2", bid + ask)
+    return tuple(int(x) for x in target_quotes(roles[0], seats[0], desks[0], inventory, np.float32(action), 0))
 
 
 def test_prices_count_from_the_mid():
@@ -90,8 +91,8 @@ class Desk:
     def quote(self, side, price, qty) -> list[tuple]:
         """Quote one side; the messages that were sent, as `wanted_messages` writes them, which says the same."""
         before, expected = self.on_their_way(), wanted_messages(self.market.orders(), side, price, qty)
-        task = self.envs._arrays.tasks[0]
-        quote_side(self.market.arrays, 0, AGENT, BOOK, side, price, qty, task.post_only, int(self.market.now_ns[0]))
+        post_only = int(self.envs.task.post_only)
+        quote_side(self.market.arrays, 0, AGENT, BOOK, side, price, qty, post_only, int(self.market.now_ns[0]))
         new = [message for number, message in sorted(self.on_their_way().items()) if number not in before]
         sent = [
             (kind, None if kind == M_NEW else client, price if kind in (M_NEW, M_REPLACE) else None,
@@ -187,9 +188,9 @@ def test_random_targets_agree_with_the_slow_twin(desk):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_the_side_that_moves_away_goes_first(desk, up):
-    task, env = desk.envs._arrays.tasks[0], desk.envs._arrays.envs[0]
-    env.target_bid = desk.bid - 5
+    known = desk.envs.core.desks[0]
+    known.target_bid = desk.bid - 5
     bid = desk.bid - (3 if up else 7)
-    quote(desk.market.arrays, 0, task, env, bid, 1, desk.ask + 5, 1, 0)
+    quote_both(desk.market.arrays, 0, AGENT, BOOK, known, bid, 1, desk.ask + 5, 1, 1, 0)
     first = desk.on_their_way()[0]
     assert first[2] == (desk.ask + 5 if up else bid)

@@ -28,10 +28,10 @@ def test_rewards_add_up_to_the_change_of_true_equity():
         equity = np.array([envs.market.account(replica=i)["equity"] for i in range(2)]) / unit
         pnl += envs.reward_terms[:, 0]
         penalty += 0.25 * np.abs(held)
-        assert reward == pytest.approx(envs.reward_terms.sum(1), abs=1e-12)
+        assert reward == pytest.approx((envs.reward_terms * envs.reward_weights).sum(1), abs=1e-12)
         assert pnl == pytest.approx(equity, abs=1e-9)
     assert penalty.sum() > 0
-    assert envs.episode_reward_terms[:, 1] == pytest.approx(-penalty, abs=1e-9)
+    assert 0.25 * envs.episode_reward_terms[:, 1] == pytest.approx(-penalty, abs=1e-9)
 
 
 def test_the_close_liquidates_in_the_last_reward():
@@ -48,8 +48,8 @@ def test_the_close_liquidates_in_the_last_reward():
         assert summary["equity"][i] == account["cash"] / envs.market.config.fee_unit
         assert END_NAMES[summary["end"][i]] == "close"
     sold = summary["inventory"] > 0
-    assert (summary["liquidation"][sold] < 0).all()
-    assert (summary["liquidation"][summary["inventory"] == 0] == 0).all()
+    assert (summary["term_liquidation"][sold] < 0).all()
+    assert (summary["term_liquidation"][summary["inventory"] == 0] == 0).all()
 
 
 def test_a_step_limit_truncates_and_liquidates_nothing():
@@ -59,7 +59,7 @@ def test_a_step_limit_truncates_and_liquidates_nothing():
     assert truncated.all() and not terminated.any()
     summary = info["episode_summary"]
     assert envs.market.account()["inventory"] == summary["inventory"][0] > 0
-    assert summary["liquidation"][0] == 0 and END_NAMES[summary["end"][0]] == "step_limit"
+    assert summary["term_liquidation"][0] == 0 and END_NAMES[summary["end"][0]] == "step_limit"
 
 
 def test_ruin_ends_an_episode():
@@ -72,7 +72,7 @@ def test_ruin_ends_an_episode():
             summary = info["episode_summary"]
             ends |= {END_NAMES[int(e)] for e in summary["end"][terminated]}
             ruined = terminated & (summary["end"] == END_NAMES.index("ruin"))
-            assert (summary["equity"] - summary["liquidation"])[ruined].max(initial=-3.0) <= -3.0
+            assert (summary["equity"] - summary["term_liquidation"])[ruined].max(initial=-3.0) <= -3.0
     assert "ruin" in ends
 
 
@@ -181,7 +181,7 @@ def test_own_orders_are_told_as_reports_tell_them():
     obs, *_ = envs.step(np.float32([[0.5, 0.5, 0.0, -1.0]]))
     o = named(envs, obs[0])
     assert o["own_bid_in_flight"] == 0 and o["own_bid_qty"] == 0.5
-    distance = (envs._arrays.envs[0].mid_x2 / 2 - envs.market.orders()[0]["price"]) / 10
+    distance = (envs.core.desks[0].mid_x2 / 2 - envs.market.orders()[0]["price"]) / 10
     assert o["own_bid_distance"] == np.float32(distance) and distance > 0
     obs, *_ = envs.step(np.float32([[0.5, 0.5, -1.0, -1.0]]))
     assert named(envs, obs[0])["own_bid_pending"] == 1

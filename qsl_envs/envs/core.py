@@ -1,0 +1,179 @@
+"""Seats in many markets: the arrays of an environment, and the calls that begin and step its episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from qsl_envs.envs.roles import Role
+from qsl_envs.envs.state import (
+    DECISION_NAMES,
+    DESK,
+    DISABLED,
+    ENV,
+    HISTORY,
+    NEXT_STEP,
+    REWARD_TERMS,
+    ROLE,
+    SAME_STEP,
+    SEAT,
+    TASK,
+    TaskArrays,
+)
+from qsl_envs.envs.step import MARKET_ERROR, NOT_A_NUMBER, STEPPED, begin_rows, step_rows
+from qsl_envs.errors import ConfigError, require
+from qsl_envs.market.market import Market
+
+MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
+
+
+class Seats:
+    """The compiled side of an environment: markets, the seats in them, and what is known, wanted and paid.
+
+    Actions and observations are flat float32 arrays, role after role; `actions_of` and `observations_of` show a role's
+    part of them as (num_envs, num_seats, width).
+
+    Args:
+        market: its first participants are the seats, role after role; the environment owns it from now on.
+        roles: at least one; all decide together.
+        mode: what follows the end of an episode.
+        max_steps: truncates an episode; 0: only the market ends it.
+    """
+
+    def __init__(self, market: Market, roles: Sequence[Role], mode: AutoresetMode, max_steps: int):
+        self.market, self.roles = market, tuple(roles)
+        self.num_envs, self.num_seats = market.num_replicas, sum(role.num_seats for role in roles)
+        config = market.config
+        enough = len(config.participants) >= self.num_seats
+        require(enough, config, "participants", f"at least {self.num_seats}, one a seat", len(config.participants))
+        n, books = self.num_envs, config.num_books
+        self.seat_roles = np.repeat(np.arange(len(self.roles)), [role.num_seats for role in self.roles])
+        self.role_records = np.zeros(len(self.roles), ROLE).view(np.recarray)
+        self._place_roles()
+        tasks = np.zeros(1, TASK).view(np.recarray)
+        t, task = tasks[0], self.roles[0].task
+        t.stride, t.row_longs = market.stride, market.row_longs
+        t.first_template, t.num_templates = market.num_replicas, config.templates
+        t.scratch_longs, t.scratch_cap = market.scratch_longs, config.size.tape
+        t.num_seats, t.num_books, t.num_symbols = self.num_seats, books, len(config.symbols)
+        t.num_roles = len(self.roles)
+        t.autoreset, t.max_steps, t.step_ns = MODES[mode], max_steps, task.step_ns
+        t.decide_on = DECISION_NAMES.index(task.decide_on)
+        t.with_day = int(market.day is not None)
+        t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns
+        rows, terms = n * self.num_seats, len(REWARD_TERMS)
+        self.seats = np.zeros(rows, SEAT).view(np.recarray)
+        self._place_seats()
+        self.envs = np.zeros(n, ENV).view(np.recarray)
+        self.desks = np.zeros(rows * books, DESK).view(np.recarray)
+        self.mids = np.zeros(rows * books * HISTORY, np.int64)
+        self.past = np.zeros(self._past_size, np.float32)
+        weights = np.array([list(role.task.weights().values()) for role in self.roles])[self.seat_roles]
+        self.terms, self.sums, self.end_sums = (np.zeros((n, self.num_seats, terms)) for _ in range(3))
+        self.weights = np.broadcast_to(weights, (n, self.num_seats, terms)).copy()
+        table = np.concatenate([np.zeros(1, np.float32), *(role.choices().reshape(-1) for role in self.roles)])
+        self.arrays = TaskArrays(
+            np.zeros(0, np.uint8), tasks=tasks, roles=self.role_records, envs=self.envs, seats=self.seats,
+            desks=self.desks, mids=self.mids, terms=self.terms.reshape(-1), sums=self.sums.reshape(-1),
+            end_sums=self.end_sums.reshape(-1), weights=self.weights.reshape(-1), past=self.past, table=table,
+            base_keys=market.base_keys, episodes=market.episodes, starts=market.starts,
+        )  # fmt: skip
+
+    def _place_roles(self) -> None:
+        """Lay the roles' parts of the flat arrays one behind the other."""
+        obs = act = past = seat = 0
+        table = 1
+        for role, record in zip(self.roles, self.role_records, strict=True):
+            role.fill(record, self.market.config)
+            record.obs_base, record.act_base, record.first_seat = obs, act, seat
+            record.past_base, record.table_at = past, table
+            cells = self.num_envs * role.num_seats
+            obs += cells * int(record.width)
+            act += cells * int(record.act_width)
+            past += cells * int(record.width) if record.frames > 1 else 0
+            table += 4 * int(record.num_choices)
+            seat += role.num_seats
+        self.obs_size, self.act_size, self._past_size = obs, act, max(past, 1)
+
+    def _place_seats(self) -> None:
+        """What stays the same of every seat."""
+        by_env = self.seats.reshape(self.num_envs, self.num_seats)
+        for s, role in enumerate(self.seat_roles):
+            participant = self.market.config.participants[s]
+            by_env["role"][:, s] = role
+            by_env["index"][:, s] = s - int(self.role_records["first_seat"][role])
+            by_env["feed_max_ns"][:, s] = participant.feed_link.max_transit_ns
+            by_env["max_inventory"][:, s] = participant.risk.max_inventory
+
+    # --- a role's part of the flat arrays
+
+    def observations_of(self, role: int, flat: np.ndarray) -> np.ndarray:
+        """A role's observations, a view (num_envs, num_seats, width) of a flat array."""
+        record = self.role_records[role]
+        return self._part(flat, int(record.obs_base), int(record.seats), int(record.width))
+
+    def actions_of(self, role: int, flat: np.ndarray) -> np.ndarray:
+        """A role's actions, a view (num_envs, num_seats, numbers) of a flat array."""
+        record = self.role_records[role]
+        return self._part(flat, int(record.act_base), int(record.seats), int(record.act_width))
+
+    def _part(self, flat: np.ndarray, base: int, seats: int, width: int) -> np.ndarray:
+        return flat[base : base + self.num_envs * seats * width].reshape(self.num_envs, seats, width)
+
+    def by_seat(self, name: str) -> np.ndarray:
+        """A number of every seat, a view (num_envs, num_seats)."""
+        return self.seats[name].reshape(self.num_envs, self.num_seats)
+
+    # --- what is compiled
+
+    def begin(self, mask: np.ndarray, last_obs: np.ndarray, obs: np.ndarray) -> None:
+        """Begin an episode where `mask` (bool, (num_envs,)) is set; elsewhere `last_obs` is copied. Both flat."""
+
+        def work(first: int, end: int, thread: int) -> None:
+            begin_rows(self.market.arrays, self.arrays, mask, last_obs, obs, first, end, thread)
+
+        self.market.threads.run(self.num_envs, work)
+
+    def step(self, actions: np.ndarray, obs: np.ndarray, final_obs: np.ndarray) -> None:
+        """Step every env; all three are flat float32. Raises: ConfigError naming a NaN, CapacityError."""
+        m, w, threads = self.market.arrays, self.arrays, self.market.threads
+        if threads.count == 1 or self.num_envs == 1:
+            code = step_rows(m, w, actions, obs, final_obs, 0, self.num_envs, 0)
+        else:
+            codes = [STEPPED] * threads.count
+
+            def work(first: int, end: int, thread: int) -> None:
+                codes[thread] = step_rows(m, w, actions, obs, final_obs, first, end, thread)
+
+            threads.run(self.num_envs, work)
+            code = codes[0] if codes[0] >= NOT_A_NUMBER else min(codes)
+        if code != STEPPED:
+            self._fail(code)
+
+    def _fail(self, code: int) -> None:
+        if code == MARKET_ERROR:
+            self.market.raise_error(int(np.flatnonzero(self.envs["error"])[0]))
+        at = code - NOT_A_NUMBER
+        role = int(np.flatnonzero(self.role_records["act_base"] <= at)[-1])
+        record = self.role_records[role]
+        row, number = divmod(at - int(record.act_base), int(record.act_width))
+        env, seat = divmod(row, int(record.seats))
+        name = self.roles[role].action_names(self.market.config)[number]
+        place = f"[{env}, {number}]" if self.num_seats == 1 else f"[{self.roles[role].name!r}][{env}, {seat}, {number}]"
+        raise ConfigError(f"actions{place} ({name}) must be a number, was nan")
+
+    # --- copies
+
+    def state_rows(self, env: int) -> list[np.ndarray]:
+        """Everything but the market that belongs to an env, as views of bytes."""
+        parts: list[np.ndarray] = [self.envs, self.seats, self.desks, self.mids, self.terms, self.sums, self.end_sums,
+                                   self.weights]  # fmt: skip
+        rows = [part.reshape(self.num_envs, -1)[env].view(np.uint8).reshape(-1) for part in parts]
+        for record in self.role_records:
+            if record.frames > 1:
+                size = int(record.seats * record.width)
+                at = int(record.past_base) + env * size
+                rows.append(self.past[at : at + size].view(np.uint8))
+        return rows

@@ -1,0 +1,129 @@
+"""What a step pays a seat, from its true accounts, and whether its part in the episode is over."""
+
+from qsl_envs.envs.act import desk_of, seat_of
+from qsl_envs.envs.state import (
+    CLOSE,
+    DAMPED_PNL,
+    DRAWDOWN,
+    FEES,
+    GOES_ON,
+    INVENTORY,
+    KILL,
+    LIQUIDATION,
+    PNL,
+    REWARD_TERMS,
+    RUIN,
+    SHORTFALL,
+    STEP_LIMIT,
+    TAIL,
+    TURNOVER,
+)
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.client import kill
+from qsl_envs.market.ledger import account_of, equity
+from qsl_envs.market.marks import liquidate, mark
+
+NUM_TERMS = len(REWARD_TERMS)
+
+
+@kernel
+def true_equity(m, r, s):
+    """True equity (money) of a seat over all symbols, at marks evaluated now."""
+    run = m.runs[r]
+    total = 0
+    for symbol in range(run.num_symbols):
+        mark_x2 = mark(m, r, s, symbol)
+        total += equity(m.accounts[account_of(m, r, s, symbol)], mark_x2, run.fee_unit)
+    return total
+
+
+@kernel
+def score(m, r, w, i, s, closed):
+    """Reward terms of the step, and the seat's end if it has come; `closed`: the session is over.
+
+    The terms, in ticks x lots:
+        pnl: change of true equity, marked at the mid without own orders, before a liquidation.
+        inventory: minus the lots held at the end of the step, over all symbols.
+        damped_pnl: minus what the inventory held over the step gained by the move of the mark, losses at 0 (Spooner,
+            Fearnley, Savani and Koukorinis 2018): a weight in (0, 1] damps speculation.
+        fees: minus fees, rebates and what the impact account took.
+        shortfall: change of equity at the marks of the episode's start: what was traded better or worse than those.
+        turnover: minus the lots traded.
+        drawdown: minus the growth of the largest fall of equity from a peak.
+        tail: minus what the step lost beyond `tail_loss`.
+        liquidation: what closing the inventory at the end costs against the mark.
+    """
+    seat, env, run, task = w.seats[seat_of(w, i, s)], w.envs[i], m.runs[r], w.tasks[0]
+    role, unit = w.roles[seat.role], run.fee_unit
+    at = seat_of(w, i, s) * NUM_TERMS
+    now = true_equity(m, r, s)
+    held, drift, fees_paid, volume, at_arrival = 0, 0, 0, 0, 0
+    for symbol in range(run.num_symbols):
+        account = m.accounts[account_of(m, r, s, symbol)]
+        desk = w.desks[desk_of(w, i, s, symbol)]
+        held += abs(account.inventory)
+        drift += desk.held * (account.mark_x2 - desk.mark_x2)
+        at_arrival += (account.inventory * (account.mark_x2 - desk.arrival_x2)
+                       - desk.held * (desk.mark_x2 - desk.arrival_x2))  # fmt: skip
+        fees_paid += account.fees - account.rebates
+        volume += account.volume
+        desk.mark_x2, desk.held = account.mark_x2, account.inventory
+    gain = now - seat.start_equity
+    end = GOES_ON
+    if closed:
+        end = CLOSE
+    elif gain <= -role.max_loss:
+        end = RUIN
+    elif m.traders[run.traders + s].killed != 0:
+        end = KILL
+    after = now
+    seat.inventory = held
+    seat.peak_inventory = max(seat.peak_inventory, held)
+    if end != GOES_ON:
+        for symbol in range(run.num_symbols):
+            liquidate(m, r, s, symbol, role.unfilled_penalty_ticks)
+        after = true_equity(m, r, s)
+        if end != CLOSE and task.num_seats > 1:  # the market goes on for the others: nothing of this seat's may stay
+            kill(m, r, s, run.now_ns)
+    elif env.steps == task.max_steps:
+        end = STEP_LIMIT
+    pnl = (now - seat.equity) / unit
+    seat.peak_gain = max(seat.peak_gain, after - seat.start_equity)
+    fall = max(seat.drawdown, (seat.peak_gain - (after - seat.start_equity)) / unit)
+    w.terms[at + PNL] = pnl
+    w.terms[at + INVENTORY] = -held
+    w.terms[at + DAMPED_PNL] = -max(0.0, drift * 0.5)
+    w.terms[at + FEES] = -(fees_paid - seat.fees_paid) / unit
+    w.terms[at + SHORTFALL] = pnl - at_arrival * 0.5
+    w.terms[at + TURNOVER] = -(volume - seat.volume)
+    w.terms[at + DRAWDOWN] = -(fall - seat.drawdown)
+    w.terms[at + TAIL] = -max(0.0, -pnl - role.tail_loss)
+    w.terms[at + LIQUIDATION] = (after - now) / unit
+    seat.fees_paid, seat.volume, seat.drawdown, seat.equity = fees_paid, volume, fall, after
+    reward = 0.0
+    for k in range(NUM_TERMS):
+        if w.weights[at + k] != 0.0:
+            reward += w.weights[at + k] * w.terms[at + k]
+        w.sums[at + k] += w.terms[at + k]
+    seat.reward = reward
+    seat.total_reward += reward
+    seat.end = end
+    seat.terminated = 1 if end == CLOSE or end == RUIN or end == KILL else 0
+    seat.truncated = 1 if end == STEP_LIMIT else 0
+    if end != GOES_ON:
+        summarize(m, r, w, i, s)
+
+
+@kernel
+def summarize(m, r, w, i, s):
+    """Keep what the episode's summary tells, before the row begins another one; the seat takes no more part."""
+    seat, at = w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    seat.alive = 0
+    seat.end_code, seat.end_steps, seat.end_inventory = seat.end, w.envs[i].steps, seat.inventory
+    seat.end_peak_inventory, seat.end_return = seat.peak_inventory, seat.total_reward
+    seat.end_equity = seat.equity - seat.start_equity
+    seat.end_fees, seat.end_volume, seat.end_fills = seat.fees_paid, seat.volume, 0
+    for symbol in range(m.runs[r].num_symbols):
+        seat.end_fills += m.accounts[account_of(m, r, s, symbol)].fills
+    for k in range(NUM_TERMS):
+        w.end_sums[at + k] = w.sums[at + k]
