@@ -17,7 +17,9 @@ from qsl_envs.settings import from_dict, to_dict
 def setting(default: Any, doc: str) -> Any:
     """A field of a task's settings, with the words that its page says about it."""
     metadata = {"doc": doc}
-    return field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+    return (
+        field(default_factory=dict, metadata=metadata) if default == {} else field(default=default, metadata=metadata)
+    )
 
 
 BLOCK_NAMES = ("clock", "account", "parent", "signal", "book", "own", "levels")

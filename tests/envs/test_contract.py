@@ -65,7 +65,8 @@ def test_an_episode_ends_and_must_be_reset():
     summary = info["episode_summary"]
     assert END_NAMES[summary["end"]] == "close" and summary["length"] == 20
     assert summary["return"] == pytest.approx(sum(rewards), abs=1e-9)
-    assert sum(summary[name] for name in REWARD_TERMS) == pytest.approx(summary["return"], abs=1e-9)
+    terms = [summary[f"term_{name}"] for name in REWARD_TERMS]
+    assert env.reward_weights @ terms == pytest.approx(summary["return"], abs=1e-9)
     with pytest.raises(ResetNeeded):
         env.step(np.zeros(4, np.float32))
 

@@ -33,7 +33,11 @@ def test_the_kernel_writes_every_field_of_the_table(levels):
     obs, _ = envs.reset(seed=0)
     run = envs.market.arrays.runs[0]
     run.scratch, run.scratch_cap = 0, envs.market.config.size.tape
-    assert observe(envs.market.arrays, 0, envs.core.arrays, 0, 0, obs.reshape(-1)) == obs.shape[1] == len(envs.observation_names)
+    assert (
+        observe(envs.market.arrays, 0, envs.core.arrays, 0, 0, obs.reshape(-1))
+        == obs.shape[1]
+        == len(envs.observation_names)
+    )
     assert len(set(envs.observation_names)) == len(envs.observation_units) == obs.shape[1]
 
 
