@@ -91,8 +91,11 @@ class Role:
         if self.kind == QUOTE and symbols > 1:
             return tuple(f"{name}_{s}" for s in range(symbols) for name in quote)
         route = tuple(f"{name}_{v}" for v in range(venues) for name in ("take", "rest"))
-        return {QUOTE: quote, CHOOSE_QUOTE: ("choice",), EXECUTE: ("take", "rest", "offset"), ROUTE: route,
-                ARBITRAGE: tuple(f"trade_{v}" for v in range(venues)), TARGET: ("target", "manner")}[self.kind]  # fmt: skip
+        names = {
+            QUOTE: quote, CHOOSE_QUOTE: ("choice",), EXECUTE: ("take", "rest", "offset"), ROUTE: route,
+            ARBITRAGE: tuple(f"trade_{v}" for v in range(venues)), TARGET: ("target", "manner"),
+        }  # fmt: skip
+        return names[self.kind]
 
     def action_space(self, config: MarketConfig) -> Space:
         """The space of one seat's action."""

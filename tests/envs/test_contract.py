@@ -18,9 +18,8 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 
 import qsl_envs  # noqa: F401
 from qsl_envs.envs.market_making import MarketMakingEnv, MarketMakingVectorEnv
-from qsl_envs.envs.state import END_NAMES, REWARD_TERMS
+from qsl_envs.envs.state import END_NAMES, LIQUIDATION, PNL, REWARD_TERMS
 from qsl_envs.errors import CapacityError, ConfigError
-from qsl_envs.envs.state import LIQUIDATION, PNL
 from tests.envs.small import SMALL, changed, make, random_actions
 
 ID = "qsl/MarketMaking-v0"

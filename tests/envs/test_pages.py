@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from qsl_envs.envs.fields import field_table
-from qsl_envs.envs.market_making import DEFAULT_MARKET
+from qsl_envs.envs.market_making import DEFAULT_MARKET, MarketMakingEnv
 from qsl_envs.envs.market_making import ROLE as MAKER
-from qsl_envs.envs.market_making import MarketMakingEnv
 from qsl_envs.envs.observe import observe
 from qsl_envs.envs.replay_market_making import ROLE as REPLAY
 from qsl_envs.envs.replay_market_making import ReplayMarketMakingEnv

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from qsl_envs.engine.constants import BUY, NIL, SELL
-from qsl_envs.envs.config import MakerConfig
 from qsl_envs.envs.act import quote_both, scaled, target_quotes
+from qsl_envs.envs.config import MakerConfig
 from qsl_envs.envs.state import DESK, ROLE, SEAT
 from qsl_envs.envs.text import AGENT, BOOK
 from qsl_envs.market.constants import C_AT_VENUE, M_CANCEL, M_NEW, M_REDUCE, M_REPLACE
