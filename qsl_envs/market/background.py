@@ -6,8 +6,12 @@ from qsl_envs.engine.constants import (
     AUCTION_CALL,
     BUY,
     EV_LEVEL,
+    GTC,
     HOLD_BIT,
+    IOC,
+    LIMIT,
     LIVE_BIT,
+    MARKET,
     MARKET_IOC,
     NIL,
     NO_ASK,
@@ -22,8 +26,9 @@ from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, leaning_side, qty_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import consequences
-from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.constants import CODE_SHIFT, RECORD, T_CANCELED, T_NEW
 from qsl_envs.market.fundamental import gap_x2
+from qsl_envs.market.recording import close_order, record_order, record_withdrawn
 from qsl_envs.market.reports import report_dirty
 from qsl_envs.market.tape import publish_level
 from qsl_envs.market.wheel import arm, order_of
@@ -41,8 +46,12 @@ def after_flow(m, r, book, side, now_ns):
     b = m.book.books[run.books + book]
     if b.num_events == 1 and b.special == 0 and m.book.events[b.events_base].kind == EV_LEVEL:
         publish_level(m, r, book, now_ns)
+        if m.entries[RECORD] != 0:
+            close_order(m, r, book, now_ns)
         return
     consequences(m, r, book, side, NIL, NIL, now_ns)
+    if m.entries[RECORD] != 0:
+        close_order(m, r, book, now_ns)
     if run.dirty_head >= 0:
         report_dirty(m, r, book, now_ns)
 
@@ -96,6 +105,8 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
             return
         price = PRICE_MAX if side == BUY else 1
         submit_plain(m.book, h, side, price, qty, MARKET_IOC, HOLD_BIT, NIL, NIL)
+        if m.entries[RECORD] != 0:
+            record_order(m, r, book, T_NEW, NIL, side, MARKET, IOC, NIL, qty, NIL, NIL, NIL, NIL, now_ns)
         after_flow(m, r, book, side, now_ns)
         return
     price = flow.seen_ask - 1 - offset if side == BUY else flow.seen_bid + 1 + offset
@@ -111,6 +122,8 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
     if slot >= 0:
         m.longs[flow.births + slot] = k
         arm(m, r, book << CODE_SHIFT | slot, now_ns + life_ns)
+    if m.entries[RECORD] != 0:
+        record_order(m, r, book, T_NEW, NIL, side, LIMIT, GTC, price, qty, NIL, NIL, NIL, NIL, now_ns)
     after_flow(m, r, book, side, now_ns)
 
 
@@ -131,7 +144,10 @@ def act_cancel_tick(m, r, code, now_ns):
         run.idle_candidates += 1
         next_tick(m, r, code, now_ns)
         return
+    price, qty = int64(o.price), int64(o.leaves_qty)
     cancel_order(m.book, h, slot)
+    if m.entries[RECORD] != 0:
+        record_withdrawn(m, r, book, T_CANCELED, slot, price, qty, 0, NIL, NIL, NIL, now_ns)
     after_flow(m, r, book, side, now_ns)
 
 

@@ -22,7 +22,9 @@ from qsl_envs.market.constants import (  # fmt: skip
     P_CANCEL,
     P_REDUCE,
     P_REPLACE,
+    RECORD,
 )
+from qsl_envs.market.recorder import stamp_sent
 from qsl_envs.network.links import LOST, transit_ns
 
 KILLED = int(Reason.KILLED)
@@ -134,6 +136,8 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
     leave = now_ns + trader.reaction_ns
     msg.trader = trader_index
     msg.number = number
+    if m.entries[RECORD] != 0:
+        stamp_sent(m, r, msg_index, now_ns, leave, m.views[run.views + conn.feed].heard_ts_ns)
     delay = transit_ns(m.links, m.link_longs, int64(conn.up_link), conn.up_skey, number, leave)
     if delay == LOST:
         trader.messages_lost += 1

@@ -2,11 +2,22 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import BUY, EV_FILL, EV_LEVEL, EV_REPRICED, EV_STOP_DONE, EV_TRIGGERED, HOLD_BIT, NIL
+from qsl_envs.engine.constants import (
+    BUY,
+    EV_DECREMENTED,
+    EV_EXPIRED,
+    EV_FILL,
+    EV_LEVEL,
+    EV_REPRICED,
+    EV_STOP_DONE,
+    EV_TRIGGERED,
+    HOLD_BIT,
+    NIL,
+)
 from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of
-from qsl_envs.market.constants import CROSS
+from qsl_envs.market.constants import CROSS, RECORD, T_CANCELED, T_EXPIRED, T_RESTATED
 from qsl_envs.market.gate import gate_of, shrink_order
 from qsl_envs.market.ledger import (  # fmt: skip
     IN_AUCTION,
@@ -21,6 +32,15 @@ from qsl_envs.market.ledger import (  # fmt: skip
     pay_fee,
     trade_fee,
 )
+from qsl_envs.market.recording import (  # fmt: skip
+    record_decrement,
+    record_print,
+    record_slot,
+    record_stop_done,
+    record_trade,
+    record_triggered,
+    seat_own,
+)
 from qsl_envs.market.reports import mark_dirty
 from qsl_envs.market.tape import publish
 from qsl_envs.replay.playback import EV_PRINT
@@ -28,7 +48,10 @@ from qsl_envs.replay.playback import EV_PRINT
 
 @kernel
 def settle_side(m, r, book, owner, tag, role, sign, price, qty):
-    """Book one side of a trade: account, fee, the gate's position and, for a participant's order, its totals."""
+    """Book one side of a trade: account, fee, the gate's position and, for a participant's order, its totals.
+
+    Returns the fee.
+    """
     run = m.runs[r]
     venue, symbol = book // run.num_symbols, book % run.num_symbols
     entity = owner if owner >= 0 else entity_of_flow(m, r, book)
@@ -40,7 +63,7 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     if fee != 0:
         pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, venue), symbol)], fee)
     if owner < 0:
-        return
+        return fee
     m.gates[gate_of(m, r, owner, book)].position += sign * qty
     if role == TAKER:
         fee += charge_impact(m, r, book, owner, symbol, qty)
@@ -49,6 +72,7 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     c.true_filled += qty
     c.true_cash -= sign * price * qty * run.fee_unit + fee
     c.true_fees += fee
+    return fee
 
 
 @kernel
@@ -60,22 +84,25 @@ def settle_cross(m, r, book, e, price, qty):
     flow.trades += 1
     flow.traded_qty += qty
     flow.volume += qty
-    settle_in_cross(m, r, book, int64(e.owner), int64(e.tag), 1, price, qty)
+    buy_fee = settle_in_cross(m, r, book, int64(e.owner), int64(e.tag), 1, price, qty)
     sell = m.book.orders[b.orders_base + e.taker_slot]
-    if (sell.bits & HOLD_BIT) != 0:
-        settle_in_cross(m, r, book, NIL, NIL, -1, price, qty)
-    else:
-        settle_in_cross(m, r, book, int64(sell.owner), int64(sell.tag), -1, price, qty)
+    seller, tag = int64(NIL), int64(NIL)
+    if (sell.bits & HOLD_BIT) == 0:
+        seller, tag = int64(sell.owner), int64(sell.tag)
+    sell_fee = settle_in_cross(m, r, book, seller, tag, -1, price, qty)
+    if m.entries[RECORD] != 0:
+        record_trade(m, r, book, e, CROSS, seller, buy_fee, sell_fee, run.now_ns)
 
 
 @kernel
 def settle_in_cross(m, r, book, owner, tag, sign, price, qty):
-    """One side of an auction's trade, and the open lots of a participant's order."""
-    settle_side(m, r, book, owner, tag, IN_AUCTION, sign, price, qty)
+    """One side of an auction's trade, and the open lots of a participant's order; returns its fee."""
+    fee = settle_side(m, r, book, owner, tag, IN_AUCTION, sign, price, qty)
     if owner >= 0:
         client = client_of(m, r, tag)
         shrink_client(m, r, book, tag, qty, m.clients[m.runs[r].clients + client].true_leaves == qty)
         mark_dirty(m, r, client, 0, 0)
+    return fee
 
 
 @kernel
@@ -146,6 +173,9 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
         c = m.clients[run.clients + client_of(m, r, taker_tag)]
         taker_side, taker_owner = int64(c.side), int64(c.owner)
     first_side = taker_side
+    recording = m.entries[RECORD] != 0
+    if recording:
+        seat_own(m, r, book)
     for n in range(b.num_events):
         e = m.book.events[b.events_base + n]
         kind = int64(e.kind)
@@ -157,8 +187,10 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
                 settle_cross(m, r, book, e, price, qty)
                 continue
             sign = 1 if taker_side == BUY else -1
-            settle_side(m, r, book, taker_owner, taker_tag, TAKER, sign, price, qty)
-            settle_side(m, r, book, int64(e.owner), int64(e.tag), MAKER, -sign, price, qty)
+            taker_fee = settle_side(m, r, book, taker_owner, taker_tag, TAKER, sign, price, qty)
+            maker_fee = settle_side(m, r, book, int64(e.owner), int64(e.tag), MAKER, -sign, price, qty)
+            if recording:
+                record_trade(m, r, book, e, taker_side, taker_owner, maker_fee, taker_fee, now_ns)
             flow.trades += 1
             flow.traded_qty += qty
             flow.volume += qty
@@ -169,19 +201,42 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
                 shrink_client(m, r, book, taker_tag, qty, False)
         elif kind == EV_PRINT:
             flow.volume += int64(e.qty)
+            if recording:
+                record_print(m, r, book, int64(e.price), int64(e.qty), taker_side, now_ns)
         elif kind == EV_TRIGGERED:
             taker_owner, taker_tag = int64(e.owner), int64(e.tag)
             taker_side = int64(m.clients[run.clients + client_of(m, r, taker_tag)].side)
             tape.stop_open = taker_tag + 1
+            if recording:
+                record_triggered(m, r, book, e, now_ns)
         elif kind == EV_STOP_DONE:
             if e.owner >= 0:
                 end_stop(m, r, book, int64(e.tag), int64(e.leaves_qty), int64(e.taker_slot))
+            if recording:
+                record_stop_done(m, r, book, e, now_ns)
             taker_side, taker_owner, taker_tag = side, owner, tag
             tape.stop_open = 0
-        elif e.owner >= 0 and kind != EV_REPRICED:
+        else:
+            if recording:
+                record_other(m, r, book, e, taker_side, taker_owner, now_ns)
+            if e.owner < 0 or kind == EV_REPRICED:
+                continue
             shrink_client(m, r, book, int64(e.tag), int64(e.qty), e.leaves_qty == 0)
             mark_dirty(m, r, client_of(m, r, int64(e.tag)), 1, int64(e.taker_slot))
     publish(m, r, book, now_ns, first_side, side)
+
+
+@kernel
+def record_other(m, r, book, e, taker_side, taker_owner, now_ns):
+    """The tape's row of an order that was cancelled, ran out, was moved, or lost lots to self-trade prevention."""
+    kind, slot = int64(e.kind), int64(e.slot)
+    if kind == EV_DECREMENTED:
+        record_decrement(m, r, book, e, taker_side, taker_owner, now_ns)
+        return
+    told = T_RESTATED if kind == EV_REPRICED else T_EXPIRED if kind == EV_EXPIRED else T_CANCELED
+    reason = int64(e.taker_slot) if kind != EV_REPRICED else 0
+    record_slot(m, r, book, told, slot, int64(e.price), int64(e.qty), int64(e.leaves_qty), int64(e.owner), int64(e.tag),
+                reason, now_ns)  # fmt: skip
 
 
 @kernel

@@ -31,10 +31,10 @@ PUB_CALL_BIT = 16  # no trade: indicative price, its volume (before) and imbalan
 L_MESSAGE, L_CANDIDATE, L_CANCEL_TICK = 0, 1, 2
 
 # RUN.stop: why `advance` came back
-STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR = 0, 1, 2, 3
+STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR, STOP_RECORD = 0, 1, 2, 3, 4
 
 # RUN.error: what was too small
-E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS = 0, 1, 2, 3, 4, 5, 6
+E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS, E_RECORD = 0, 1, 2, 3, 4, 5, 6, 7
 
 CROSS = -1
 """Instead of an aggressor's side: both sides of the trade met in an auction."""
@@ -42,9 +42,13 @@ PHASE_HALT, PHASE_CALL, PHASE_OPEN = 0, 1, 2
 """Actions of a schedule: no new orders; orders gather without matching; uncross, if there was a call, and trade on."""
 SCHEDULE_LONGS = 3
 
-ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, NUM_ENTRIES = 0, 1, 2, 3, 4
-"""Places in `MarketArrays.entries`: two addresses, the int64 cells of a row, and how many of them, from its start, are
-fetched ahead of its turn."""
+ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, RECORD, NUM_ENTRIES = 0, 1, 2, 3, 4, 5
+"""Places in `MarketArrays.entries`: two addresses, the int64 cells of a row, how many of them, from its start, are
+fetched ahead of its turn, and the int64 cells of a replica's recorder (0: nothing is recorded)."""
+
+# kind of a row of the recorded tape
+T_START, T_STANDING, T_NEW, T_TRADE, T_CANCELED, T_REDUCED, T_REPLACED, T_RESTATED = 0, 1, 2, 3, 4, 5, 6, 7
+T_TRIGGERED, T_REJECTED, T_EXPIRED, T_HALT, T_CALL, T_OPEN = 8, 9, 10, 11, 12, 13
 
 DAY_BOOK = 0
 """The book whose flow a recorded day is."""

@@ -5,8 +5,10 @@ from numpy import int64
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.consequences import handle_events, roll_volume
-from qsl_envs.market.constants import DAY_BOOK, NEVER
+from qsl_envs.market.constants import DAY_BOOK, NEVER, RECORD, T_HALT, T_OPEN
 from qsl_envs.market.entries import call_play
+from qsl_envs.market.recorder import begin_event
+from qsl_envs.market.recording import close_day_add, reconcile, record_day_add, record_mark
 from qsl_envs.market.reports import report_dirty
 from qsl_envs.replay.events import Kind
 
@@ -37,14 +39,45 @@ def act_day(m, r, now_ns):
         roll_volume(m, r, DAY_BOOK, now_ns)
     run.served += 1
     run.served_flow += 1
+    recording = m.entries[RECORD] != 0
+    first = play.next
+    if recording:
+        begin_day_event(m, r, first, now_ns)
     while True:
         done = call_play(m, r)
         handle_events(m, r, DAY_BOOK, aggressor, NIL, NIL, now_ns)
         if done or run.error != 0:
             break
+    if recording:
+        end_day_event(m, r, first, play.next, now_ns)
     if run.dirty_head >= 0:
         report_dirty(m, r, DAY_BOOK, now_ns)
     find_day(m, r)
+
+
+@kernel
+def begin_day_event(m, r, i, now_ns):
+    """The tape's row of a historical event that is one by itself: a new order, a halt."""
+    row = m.day[i]
+    kind = int64(row.kind)
+    if kind == K_ADD or kind == K_SYNTH_ADD:
+        record_day_add(m, r, int64(row.slot), int64(row.side), int64(row.price), int64(row.qty), now_ns)
+    elif K_HALT <= kind <= K_TRADE_RESUME:
+        record_mark(m, r, DAY_BOOK, T_OPEN if kind == K_TRADE_RESUME else T_HALT, now_ns)
+    else:
+        begin_event(m, r)
+
+
+@kernel
+def end_day_event(m, r, first, end, now_ns):
+    """What the historical events first .. end - 1 did to their orders beside trades: the tape's rows of that."""
+    for i in range(first, end):
+        row = m.day[i]
+        kind = int64(row.kind)
+        if kind == K_ADD or kind == K_SYNTH_ADD:
+            close_day_add(m, r, int64(row.slot))
+        elif row.slot >= 0:
+            reconcile(m, r, DAY_BOOK, int64(row.slot), now_ns)
 
 
 @kernel

@@ -7,7 +7,8 @@ from qsl_envs.engine.withdraw import run_deadlines
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import hasten, order_key, push
 from qsl_envs.market.consequences import consequences
-from qsl_envs.market.constants import C_DEADLINE, NEVER
+from qsl_envs.market.constants import C_DEADLINE, NEVER, RECORD
+from qsl_envs.market.recorder import begin_event
 from qsl_envs.market.reports import report_dirty
 
 
@@ -34,6 +35,8 @@ def expire(m, r, book, now_ns):
     """Take out the GTD orders of a book whose time is over, tell their owners, and wait for the next."""
     run = m.runs[r]
     m.tapes[run.tapes + book].deadline_ns = NEVER
+    if m.entries[RECORD] != 0:
+        begin_event(m, r)
     run_deadlines(m.book, run.books + book, now_ns)
     consequences(m, r, book, BUY, NIL, NIL, now_ns)
     report_dirty(m, r, book, now_ns)

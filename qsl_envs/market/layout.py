@@ -11,6 +11,7 @@ from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import PHASES, MarketConfig
 from qsl_envs.market.constants import NEVER, NUM_ENTRIES
+from qsl_envs.market.events import Recording
 from qsl_envs.market.fundamental import FUNDAMENTAL, RING, set_value
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
@@ -92,12 +93,15 @@ def market_layout(config: MarketConfig) -> Layout:
     return layout
 
 
-def market_arrays(arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray) -> MarketArrays:
+def market_arrays(
+    arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray, tape: Recording | None = None
+) -> MarketArrays:
     """The views that kernels take."""
+    tape = Recording(config, 0, 0) if tape is None else tape
     links, timelines = allocate_links(distinct_links(config))
     link_longs = np.concatenate([timelines, venue_windows(config)[0]])
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
-                        entries=np.zeros(NUM_ENTRIES, np.int64),
+                        entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
                         schedule=phase_longs(config))  # fmt: skip
 
 

@@ -22,9 +22,11 @@ from qsl_envs.market.constants import (  # fmt: skip
     L_CANDIDATE,
     L_MESSAGE,
     NEVER,
+    RECORD,
     ROW_LONGS,
     STOP_CLOSE,
     STOP_ERROR,
+    STOP_RECORD,
     STOP_TIME,
 )
 from qsl_envs.market.day import act_day
@@ -32,6 +34,7 @@ from qsl_envs.market.deadline import expire
 from qsl_envs.market.fundamental import catch_up_all
 from qsl_envs.market.node import check_risk, hear_reports, time_out
 from qsl_envs.market.phase import change_phase
+from qsl_envs.market.recorder import is_full
 from qsl_envs.market.service import arrive, end_service
 from qsl_envs.market.state import RUN
 from qsl_envs.market.wheel import take
@@ -60,6 +63,9 @@ def advance(m, r, until_ns):
         t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, run.flow_next_ns))
         if t > end:
             break
+        if m.entries[RECORD] != 0 and is_full(m, r):
+            run.stop = STOP_RECORD
+            return run.stop
         run.now_ns = t
         if fetch < fetched:
             for k in range(FETCH_LINES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -10,53 +9,20 @@ import numpy as np
 from qsl_envs.engine.constants import BUY, GTC, LIMIT, MARKET, NIL, NO_ASK, NO_BID, SELL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
-from qsl_envs.errors import CapacityError, ConfigError, OrderError, require
-from qsl_envs.kernel.draw import episode_key, seed_key, template_key
-from qsl_envs.market import layout as lay
-from qsl_envs.market.batch import Threads, advance_rows, reset_day_rows, reset_rows
+from qsl_envs.errors import OrderError, require
 from qsl_envs.market.client import kill, send_change, send_new
-from qsl_envs.market.config import MarketConfig
-from qsl_envs.market.constants import (
-    E_CALENDAR,
-    E_MESSAGES,
-    E_TAPE,
-    HOT_LONGS,
-    M_CANCEL,
-    M_REDUCE,
-    M_REPLACE,
-    ROW_LONGS,
-    STOP_CLOSE,
-    STOP_ERROR,
-    STOP_FILL,
-    STOP_TIME,
-)  # fmt: skip
-from qsl_envs.market.day import skip_day
-from qsl_envs.market.entries import fill_entries
+from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE
+from qsl_envs.market.events import to_table
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import equity
 from qsl_envs.market.marks import liquidate, mark
-from qsl_envs.market.world import make_template
-from qsl_envs.replay.events import EVENT_ROW, EventTable
-from qsl_envs.replay.playback import reserve_slots
+from qsl_envs.market.replicas import STOP_NAMES, Replicas
 
-ERRORS = {
-    E_CALENDAR: ("calendar", "max_calendar"),
-    E_MESSAGES: ("pool of messages under way", "max_messages"),
-    E_TAPE: ("public tape", "tape"),
-}
-STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ERROR: "error"}
-SNAPSHOT_VERSION = 1
-SNAPSHOT_HEAD = struct.Struct("<8sI32sqqq")
-NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
+__all__ = ["STOP_NAMES", "Market"]
 
 
-FETCH_FROM_BYTES = 2**22
-"""Arenas larger than this do not stay in a core's caches: rows are fetched ahead of their turn."""
-FETCH_AT_MOST_LONGS = 2**13
-
-
-class Market:
+class Market(Replicas):
     """N independent replicas of one market, side by side in one block of memory.
 
     Every replica is a world of its own: `(split, seed + i, episode)` decides all its chance, never how many others
@@ -71,180 +37,11 @@ class Market:
         num_threads: plain Python threads that share the replicas; results do not depend on it.
         day: a recorded day that is the flow of the first book (`config.flow` must be None). Episodes start at times
             drawn evenly from `day_start_ns` to `day_end_ns` (the day's clock, default: all of it) less a session.
+        record: rows of the recorded tape that each replica keeps until `events` takes them; 0: nothing is recorded.
+            A full tape brings `advance` back with STOP_RECORD. What is recorded changes no trajectory.
     """
 
-    def __init__(self, config: MarketConfig | None = None, num_replicas: int = 1, *, seed: int = 0,
-                 split: str = "train", num_threads: int = 1, day: EventTable | None = None,
-                 day_start_ns: int | None = None, day_end_ns: int | None = None):  # fmt: skip
-        config = MarketConfig() if config is None else config
-        require(isinstance(config, MarketConfig), "Market", "config", "a MarketConfig", config)
-        require(1 <= num_replicas <= 10**6, "Market", "num_replicas", "in [1, 1_000_000]", num_replicas)
-        self.config, self.num_replicas, self.split = config, num_replicas, split
-        self.threads = Threads(num_threads)
-        self.layout = lay.market_layout(config)
-        self.arena = self.layout.allocate(num_replicas + config.templates)
-        self.scratch_longs = lay.scratch_longs(config)
-        self._scratch = np.zeros(num_threads * self.scratch_longs, np.int64)
-        self.day = day
-        rows = NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
-        self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows)
-        fill_entries(self.arrays.entries, day is not None)
-        if self.arena.nbytes > FETCH_FROM_BYTES:
-            hot = self.layout.base("book.events") * self.arrays.book.events.itemsize // 8
-            self.arrays.entries[HOT_LONGS] = min(hot, FETCH_AT_MOST_LONGS)
-        self.arrays.entries[ROW_LONGS] = self.layout.row_bytes // 8
-        self.starts = np.full(num_replicas, NIL, np.int64)
-        self.day_first_ns, self.day_last_ns = self._day_window(day_start_ns, day_end_ns)
-        self.stride = self.layout.stride("run")
-        self.row_longs = self.layout.row_bytes // 8
-        self._stops = np.zeros(num_replicas, np.int64)
-        self.episodes = np.full(num_replicas, -1, np.int64)
-        self.seeds = np.zeros(num_replicas, np.int64)
-        self.base_keys = np.zeros(num_replicas, np.int64)
-        self._keys = np.zeros(num_replicas, np.int64)
-        self.reseed(seed)
-        self._make_templates()
-
-    def _day_window(self, start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
-        """First and last time of the day at which an episode may start."""
-        if self.day is None:
-            return 0, 0
-        config, rows = self.config, self.day.rows
-        require(config.flow is None, config, "flow", "None beside a recorded day", config.flow)
-        need, have = self.day.num_slots + config.size.max_clients, config.size.max_orders
-        require(have >= need, config.size, "max_orders", f">= {need} for this day and its agents", have)
-        first = int(rows["ts_ns"][0]) if start_ns is None else start_ns
-        end = int(rows["ts_ns"][-1]) if end_ns is None else end_ns
-        allowed = f"at most the day's window of {end - first} ns"
-        require(config.session_ns <= end - first, config, "session_ns", allowed, config.session_ns)
-        return first, end - config.session_ns
-
-    def _make_day_templates(self) -> None:
-        """The book of the day at evenly spaced times: an episode plays on from the last one before its start."""
-        assert self.day is not None
-        first, span, m = self.day_first_ns, self.day_last_ns - self.day_first_ns, self.arrays
-        for k in range(self.config.templates):
-            row = self.num_replicas + k
-            if k == 0:
-                lay.init_row(m, self.layout, self.config, row)
-                run = m.runs[row * self.stride]
-                reserve_slots(m.book, int(run.books), m.plays, int(run.plays), self.day.num_slots, len(self.day))
-            else:
-                lay.copy_row(m, self.row_longs, row - 1, row)
-            skip_day(m, row * self.stride, first + span * k // self.config.templates)
-
-    def _make_templates(self) -> None:
-        if self.day is not None:
-            self._make_day_templates()
-            return
-        config = self.config
-        burn_in = config.burn_in_ns
-        if burn_in is None:
-            burn_in = int(5e9 / config.flow.cancel_rate) if config.flow else 0
-        digest = config.template_hash()
-        for k in range(config.templates):
-            row = self.num_replicas + k
-            lay.init_row(self.arrays, self.layout, config, row)
-            run = self.arrays.runs[row * self.stride]
-            run.scratch, run.scratch_cap = 0, config.size.tape
-            stop = make_template(self.arrays, row * self.stride, template_key(digest, k), burn_in)
-            run.scratch = 0
-            if stop == STOP_ERROR:
-                self.raise_error(row)
-
-    # --- worlds
-
-    def reseed(self, seed: int | np.ndarray, mask: np.ndarray | None = None) -> None:
-        """Give the replicas new seeds (one: replica i gets seed + i; or one each) and start their episodes at 0.
-
-        With a `mask` (bool, (num_replicas,)) only those that it names.
-        """
-        mask = np.ones(self.num_replicas, np.bool_) if mask is None else mask
-        seeds = np.arange(self.num_replicas) + seed if np.ndim(seed) == 0 else np.asarray(seed)
-        self.seeds[mask] = seeds[mask]
-        for i in np.flatnonzero(mask):
-            self.base_keys[i] = seed_key(self.split, int(self.seeds[i]))
-        self.episodes[mask] = -1
-
-    def reset(self, mask: np.ndarray | None = None, start_ns: np.ndarray | None = None) -> None:
-        """Start the next episode in every replica, or in those whose `mask` (bool, (num_replicas,)) is set.
-
-        On a recorded day `start_ns` (int64 (num_replicas,), the day's clock, NIL: drawn) says where.
-        """
-        mask = np.ones(self.num_replicas, np.bool_) if mask is None else np.asarray(mask, np.bool_)
-        require(mask.shape == (self.num_replicas,), "Market", "mask", f"of shape ({self.num_replicas},)", mask.shape)
-        self.episodes[mask] += 1
-        for i in np.flatnonzero(mask):
-            self._keys[i] = episode_key(self.base_keys[i], self.episodes[i])
-
-        self.starts[:] = NIL if start_ns is None else start_ns
-        if self.day is not None and start_ns is not None:
-            late = (self.starts > self.day_last_ns) | ((self.starts < self.day_first_ns) & (self.starts != NIL))
-            allowed = f"in [{self.day_first_ns}, {self.day_last_ns}] of the day's clock"
-            require(not (late & mask).any(), "Market", "start_ns", allowed, self.starts[late & mask][:3].tolist())
-
-        def work(first: int, last: int, thread: int) -> None:
-            if self.day is not None:
-                reset_day_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas,
-                               self.config.templates, mask, self._keys, self.day_first_ns, self.day_last_ns,
-                               self.starts)  # fmt: skip
-                return
-            reset_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas, self.config.templates,
-                       mask, self._keys)  # fmt: skip
-
-        self.threads.run(self.num_replicas, work)
-        for i in np.flatnonzero(mask):
-            self._check_room(int(i))
-
-    # --- time
-
-    def advance(self, until_ns: int | np.ndarray) -> np.ndarray:
-        """Run every replica to `until_ns` (one time, or int64 (num_replicas,)), events at that time included.
-
-        Returns: int64 (num_replicas,), why each came back: STOP_TIME, STOP_FILL, STOP_CLOSE.
-        Raises: CapacityError naming the structure that was too small, its size, and the setting to raise.
-        """
-        require(
-            bool((self.episodes >= 0).all()), "Market", "advance", "called after `reset`", "a replica without a world"
-        )
-        until = np.broadcast_to(np.asarray(until_ns, np.int64), (self.num_replicas,)).copy()
-
-        def work(first: int, last: int, thread: int) -> None:
-            advance_rows(self.arrays, first, last, self.stride, thread * self.scratch_longs, self.config.size.tape,
-                         until, self._stops)  # fmt: skip
-
-        self.threads.run(self.num_replicas, work)
-        if (self._stops == STOP_ERROR).any():
-            self.raise_error(int(np.flatnonzero(self._stops == STOP_ERROR)[0]))
-        return self._stops.copy()
-
-    def _check_room(self, replica: int) -> None:
-        if self.arrays.runs[replica * self.stride].error != 0:
-            self.raise_error(replica)
-
-    def raise_error(self, row: int) -> None:
-        """Raise the CapacityError of a row whose kernels have run out of room."""
-        run = self.arrays.runs[row * self.stride]
-        what, setting = ERRORS[int(run.error)]
-        size = getattr(self.config.size, setting)
-        raise CapacityError(
-            f"{what} full: {size} of {size} in replica {row} at {int(run.now_ns)} ns; "
-            f"it needs {int(run.error_need)} or more: raise SizeConfig.{setting}"
-        )
-
-    @property
-    def now_ns(self) -> np.ndarray:
-        """Time of each replica, int64 (num_replicas,), ns from the start of the episode."""
-        return self.arrays.runs.now_ns[: self.num_replicas * self.stride : self.stride].copy()
-
     # --- orders
-
-    def _run(self, replica: int) -> int:
-        require(
-            0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError
-        )
-        require(self.episodes[replica] >= 0, "Market", "replica", "one that has been reset", replica, OrderError)
-        return replica * self.stride
 
     def _agent(self, agent: int | str) -> int:
         names = [p.name for p in self.config.participants]
@@ -454,44 +251,25 @@ class Market:
         )
         return {name: int(run[name]) for name in names}
 
-    # --- copies
+    # --- the recorded tape
 
-    def snapshot(self, replica: int = 0) -> bytes:
-        """One replica as bytes, with a version, the configuration's hash and its world."""
-        self._run(replica)
-        head = SNAPSHOT_HEAD.pack(b"qsl-mkt\0", SNAPSHOT_VERSION, self.config.hash().encode(), replica,
-                                  int(self.episodes[replica]), int(self.seeds[replica]))  # fmt: skip
-        return head + self.arena[replica].tobytes()
+    def events_array(self, replica: int = 0, *, keep: bool = False) -> np.ndarray:
+        """The rows recorded in a replica since they were last taken: TAPE_ROW (rows,), see `market.events`.
 
-    def restore(self, data: bytes, replica: int = 0) -> None:
-        """Put a snapshot into a replica (also another one). Raises: ConfigError if it is not of this configuration."""
-        require(
-            0 <= replica < self.num_replicas, "Market", "replica", f"in [0, {self.num_replicas})", replica, OrderError
-        )
-        size = SNAPSHOT_HEAD.size + self.layout.row_bytes
-        require(len(data) == size, "Market.restore", "data", f"{size} bytes", len(data), ConfigError)
-        magic, version, digest, source, episode, seed = SNAPSHOT_HEAD.unpack(data[: SNAPSHOT_HEAD.size])
-        require(magic == b"qsl-mkt\0", "Market.restore", "data", "a market snapshot", magic, ConfigError)
-        require(version == SNAPSHOT_VERSION, "Market.restore", "version", str(SNAPSHOT_VERSION), version, ConfigError)
-        mine = self.config.hash().encode()
-        require(digest == mine, "Market.restore", "config hash", mine.decode(), digest.decode(), ConfigError)
-        self.arena[replica] = np.frombuffer(data, np.uint8, offset=SNAPSHOT_HEAD.size)
-        lay.rebind(self.arrays, replica * self.stride, (replica - source) * self.layout.row_bytes)
-        self.episodes[replica] = episode
-        self.seeds[replica] = seed
-        self.base_keys[replica] = seed_key(self.split, seed)
-
-    def digest(self, replica: int | None = None) -> str:
-        """Hex digest of all replicas' state, or of one's; equal states, equal digest, whatever their place in
-        memory.
+        A reset begins a new tape. With `keep` the rows stay, and would be returned again.
+        Raises: OrderError if the market does not record: `Market(..., record=100_000)`.
         """
-        import hashlib
+        self._run(replica)
+        recorded = self.recording.rows
+        require(recorded > 0, "Market", "record", "> 0 for a market that records its events", recorded, OrderError)
+        return self.recording.take(replica, keep)
 
-        h = hashlib.blake2b(digest_size=16)
-        for i in range(self.num_replicas) if replica is None else (replica,):
-            keep = self.arena[0].copy()  # absolute indices are bound anew where the bytes lie: in the first row
-            self.arena[0] = self.arena[i]
-            lay.rebind(self.arrays, 0, -i * self.layout.row_bytes)
-            h.update(self.arena[0].tobytes())
-            self.arena[0] = keep
-        return h.hexdigest()
+    def events(self, replica: int = 0, *, keep: bool = False) -> Any:
+        """`events_array` as a pyarrow.Table with names in place of numbers; columns: `market.events`.
+
+        Raises: MissingExtraError naming the extra [data], without pyarrow; the rows are not lost.
+        """
+        table = to_table(self.events_array(replica, keep=True), self.config)
+        if not keep:
+            self.recording.take(replica, False)
+        return table

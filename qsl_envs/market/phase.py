@@ -5,7 +5,18 @@ from qsl_envs.engine.phase import start_call, uncross
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.consequences import consequences
-from qsl_envs.market.constants import C_REGIME, CROSS, PHASE_CALL, PHASE_HALT, SCHEDULE_LONGS
+from qsl_envs.market.constants import (
+    C_REGIME,
+    CROSS,
+    PHASE_CALL,
+    PHASE_HALT,
+    RECORD,
+    SCHEDULE_LONGS,
+    T_CALL,
+    T_HALT,
+    T_OPEN,
+)
+from qsl_envs.market.recording import record_mark
 from qsl_envs.market.reports import report_dirty
 from qsl_envs.market.tape import reference_price
 
@@ -29,6 +40,10 @@ def change_phase(m, r, i, now_ns):
     m.venues[run.venues + venue_index].halted = 1 if action == PHASE_HALT else 0
     for symbol in range(run.num_symbols):
         book = venue_index * run.num_symbols + symbol
+        if m.entries[RECORD] != 0:
+            record_mark(
+                m, r, book, T_HALT if action == PHASE_HALT else T_CALL if action == PHASE_CALL else T_OPEN, now_ns
+            )
         if action == PHASE_CALL:
             start_call(m.book, run.books + book)
             consequences(m, r, book, CROSS, NIL, NIL, now_ns)

@@ -5,7 +5,8 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, next_tick
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.client import free_message
-from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER
+from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER, RECORD
+from qsl_envs.market.recorder import stamp_arrival
 from qsl_envs.market.venue import refuse, serve_message
 
 GATEWAY_FULL = int(Reason.GATEWAY_FULL)
@@ -39,6 +40,8 @@ def arrive(m, r, venue_index, kind, a, b, c, d, now_ns):
         elif kind == L_CANCEL_TICK:
             next_tick(m, r, a, now_ns)
         return
+    if m.entries[RECORD] != 0 and kind == L_MESSAGE:
+        stamp_arrival(m, r, a, now_ns)
     if venue.service_ns == 0:
         serve(m, r, kind, a, b, c, d, now_ns)
         return

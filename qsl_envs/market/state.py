@@ -203,10 +203,43 @@ VENUE = whole(
 """A venue: service line, fees (rates in 0.01 bp), rules in force."""
 
 
+TAPE_ROW = record(
+    128,
+    ("ts_ns", "i8"),
+    ("seq", "i8"),  # of the matching event in the replica
+    ("order_id", "i8"),  # of a trade: the resting order (in an auction the buy)
+    ("taker_order_id", "i8"),  # of a trade: the aggressor (in an auction the sell)
+    ("decision_ns", "i8"),
+    ("sent_ns", "i8"),
+    ("arrival_ns", "i8"),
+    ("book_age_ns", "i8"),
+    ("maker_fee", "i8"),
+    ("taker_fee", "i8"),
+    ("price", "i4"),
+    ("qty", "i4"),
+    ("leaves_qty", "i4"),
+    ("display_qty", "i4"),
+    ("shown_qty", "i4"),
+    ("queue_ahead", "i4"),
+    ("participant", "i4"),
+    ("taker_participant", "i4"),
+    ("client", "i4"),
+    ("book", "i4"),
+    ("kind", "i1"),
+    ("side", "i1"),
+    ("order_type", "i1"),
+    ("tif", "i1"),
+    ("reason", "i2"),
+    ("taker_client", "i2"),
+)
+"""One row of the tape; `market.events` says what each field means."""
+
+
 class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
-    `scratch` (one stretch a thread), `links` with `link_longs`, and the recorded `day` lie outside the arena.
+    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, and the tape that is recorded
+    (`records`, `recorder`) lie outside the arena.
     """
 
     book = inside(BookArrays)
@@ -232,4 +265,6 @@ class MarketArrays(Views):
     link_longs = outside(np.int64)
     day = outside(EVENT_ROW)
     entries = outside(np.int64)
+    records = outside(TAPE_ROW)
+    recorder = outside(np.int64)
     schedule = outside(np.int64)

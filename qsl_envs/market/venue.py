@@ -3,7 +3,18 @@
 from numpy import int64
 
 from qsl_envs.engine.arrive import replace_order, submit_order
-from qsl_envs.engine.constants import ACK, BUY, CANCELED, LIMIT, NIL, REJECT, STOP
+from qsl_envs.engine.constants import (
+    ACK,
+    BUY,
+    CANCELED,
+    LIMIT,
+    NIL,
+    PEGGED,
+    REJECT,
+    SPECIAL_BIT,
+    STOP,
+    STOP_LIMIT,
+)
 from qsl_envs.engine.plain import cancel_order, reduce_order
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
@@ -23,9 +34,16 @@ from qsl_envs.market.constants import (  # fmt: skip
     M_REPLACED,
     M_STATUS,
     M_STATUS_ANSWER,
+    RECORD,
+    T_CANCELED,
+    T_NEW,
+    T_REDUCED,
+    T_REPLACED,
 )
 from qsl_envs.market.deadline import set_deadline
 from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, worst_price
+from qsl_envs.market.recorder import begin_event
+from qsl_envs.market.recording import close_order, record_order, record_reject, record_withdrawn
 from qsl_envs.market.reports import report, report_dirty
 
 LOST_REASON = int(Reason.LOST)
@@ -37,10 +55,27 @@ def refuse(m, r, i, reason, now_ns):
     """Answer a message that was not carried out."""
     msg = m.msgs[m.runs[r].msgs + i]
     kind = int64(msg.kind)
+    if m.entries[RECORD] != 0:
+        record_refused(m, r, i, reason, now_ns)
     if kind == M_NEW:
         report(m, r, int64(msg.trader), int64(msg.book), M_REJECT, int64(msg.client), reason, NIL, now_ns)
     else:
         report(m, r, int64(msg.trader), int64(msg.book), M_CANCEL_REJECT, int64(msg.client), reason, NIL, now_ns)
+
+
+@kernel
+def record_refused(m, r, i, reason, now_ns):
+    """The tape's row of a message that was not carried out."""
+    run = m.runs[r]
+    msg = m.msgs[run.msgs + i]
+    book, tag = int64(msg.book), int64(msg.client)
+    slot, side, price, qty = NIL, NIL, NIL, 0
+    if msg.kind == M_NEW:
+        side, price, qty = int64(msg.side), int64(msg.price), int64(msg.qty)
+    elif tag >= 0:
+        client = client_of(m, r, tag)
+        slot = int64(m.clients[run.clients + client].slot) if client >= 0 else NIL
+    record_reject(m, r, book, slot, side, price, qty, int64(msg.trader), tag, reason, i, now_ns)
 
 
 @kernel
@@ -101,7 +136,13 @@ def serve_new(m, r, i, now_ns):
     if b.status == REJECT:
         refuse(m, r, i, int64(b.reason), now_ns)
         return
+    recording = m.entries[RECORD] != 0
+    if recording:
+        display, tif = int64(msg.display_qty), int64(msg.tif)
+        record_order(m, r, book, T_NEW, NIL, side, order_type, tif, price, qty, display, trader, tag, i, now_ns)
     consequences(m, r, book, side, trader, tag, now_ns)
+    if recording:
+        close_order(m, r, book, now_ns)
     count_open(m, r, trader, book, client, side)
     kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
     answer(m, r, book, trader, tag, client, kind, int64(b.reason), standing_price(m, h, c, price), now_ns)
@@ -167,6 +208,7 @@ def serve_less(m, r, i, client, slot, now_ns):
     h = run.books + book
     c = m.clients[run.clients + client]
     had = int64(c.true_leaves)
+    stood = int64(m.book.orders[m.book.books[h].orders_base + slot].price)
     if msg.kind == M_CANCEL:
         cancel_order(m.book, h, slot)
     else:
@@ -176,6 +218,9 @@ def serve_less(m, r, i, client, slot, now_ns):
         refuse(m, r, i, int64(b.reason), now_ns)
         return
     left = int64(b.leaves_qty)
+    if m.entries[RECORD] != 0:
+        kind = T_CANCELED if left == 0 else T_REDUCED
+        record_withdrawn(m, r, book, kind, slot, stood, had - left, left, trader, tag, i, now_ns)
     consequences(m, r, book, int64(c.side), trader, tag, now_ns)
     shrink_client(m, r, book, tag, had - left, left == 0)
     answer(m, r, book, trader, tag, client, M_CANCELED if left == 0 else M_REPLACED, 0, NIL, now_ns)
@@ -195,23 +240,45 @@ def serve_replace(m, r, i, client, slot, now_ns):
     if reason != 0:
         refuse(m, r, i, reason, now_ns)
         return
-    replace_order(m.book, h, now_ns, slot, price, qty, NIL, NIL, 0, 0, 0)
     b = m.book.books[h]
+    kept = b.keep_on_decrease != 0 and qty < had and price == asked_price(m, h, slot)
+    replace_order(m.book, h, now_ns, slot, price, qty, NIL, NIL, 0, 0, 0)
     if b.status == REJECT:
         refuse(m, r, i, int64(b.reason), now_ns)
         return
     shrink_order(m.gates[gate_of(m, r, trader, book)], side, old_price, had, True)
     c.true_leaves, c.slot = 0, NIL
     c.gate_price = price if price > 0 else old_price
+    recording = m.entries[RECORD] != 0
+    if recording and kept:
+        record_withdrawn(m, r, book, T_REDUCED, slot, price, had - qty, qty, trader, tag, i, now_ns)
+    elif recording:
+        record_order(m, r, book, T_REPLACED, slot, side, 0, 0, price, qty, NIL, trader, tag, i, now_ns)
     consequences(m, r, book, side, trader, tag, now_ns)
+    if recording:
+        close_order(m, r, book, now_ns)
     count_open(m, r, trader, book, client, side)
     answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), standing_price(m, h, c, price), now_ns)
+
+
+@kernel
+def asked_price(m, h, slot):
+    """Limit price that a resting order was given: of a peg or a waiting stop-limit not the one it stands at."""
+    b = m.book.books[h]
+    order = m.book.orders[b.orders_base + slot]
+    if (order.bits & SPECIAL_BIT) != 0:
+        ext = m.book.exts[b.exts_base + order.ext]
+        if ext.kind == PEGGED or ext.kind == STOP_LIMIT:
+            return int64(ext.limit_price)
+    return int64(order.price)
 
 
 @kernel
 def serve_cancel_all(m, r, trader, book, now_ns):
     """Cancel everything of a participant in one book; each order's end is a report."""
     run = m.runs[r]
+    if m.entries[RECORD] != 0:
+        begin_event(m, r)
     cancel_all(m.book, run.books + book, trader)
     consequences(m, r, book, BUY, NIL, NIL, now_ns)
     report_dirty(m, r, book, now_ns)
