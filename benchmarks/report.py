@@ -65,6 +65,9 @@ def main(tables: Mapping[str, Measure], argv: Sequence[str] | None = None) -> in
             continue
         before = load()
         rows = measure(args.smoke)
+        if not rows:
+            print(f"\n{name}: nothing to measure here; the published table stays", flush=True)
+            continue
         result = {"name": name, "machine": machine(), "load": [before, load()], "rows": rows}
         print(f"\n{name}\n{render(result)}", flush=True)
         if not (args.smoke or args.dry):

@@ -23,6 +23,7 @@ from qsl_envs.errors import MissingExtraError, QslError
 BUILT_IN = {
     "match": "qsl_envs.engine.match_file",
     "data": "qsl_envs.replay.command",
+    "realism": "qsl_envs.command_realism",
     "warmup": "qsl_envs.command_warmup",
     "list": "qsl_envs.command_list",
 }

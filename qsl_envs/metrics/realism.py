@@ -29,6 +29,8 @@ LAGS = 10
 """Lags that memory is averaged over in a block."""
 SIGN_LAGS = 63
 """Lags of the signs' autocorrelation that its decay is fitted to."""
+ENOUGH = 20
+"""Changes of the mid that a moment is taken of."""
 SIZE_BINS = 20
 """Bins of trade sizes that impact is averaged in."""
 
@@ -215,10 +217,11 @@ def _facts(
     changes = {lag: np.diff(path[::lag]) for lag in (1, 10, 60)}
     signs = _lags(trades.sign.astype(np.float64), SIGN_LAGS)
     returns, sizes = _lags(changes[1], 1), _lags(np.abs(changes[1]), 60)
-    kurtosis = {lag: float(excess_kurtosis(values)) if len(values) > 3 else np.nan for lag, values in changes.items()}
+    enough = {lag: len(values) >= ENOUGH for lag, values in changes.items()}
+    kurtosis = {lag: excess_kurtosis(values) if enough[lag] else np.nan for lag, values in changes.items()}
     minute = changes[60]
     variance = float(changes[1].var()) if len(changes[1]) > 1 else 0.0
-    ratio_60 = float(minute.var()) / (60 * variance) if len(minute) > 3 and variance > 0 else np.nan
+    ratio_60 = float(minute.var()) / (60 * variance) if enough[60] and variance > 0 else np.nan
     mean: Callable[[str], float] = lambda name: samples[name].mean if name in samples else float("nan")  # noqa: E731
     values = (
         len(history) / seconds, len(trades) / seconds, spread.mean, at_one, mean("order_qty"), mean("trade_qty"),
