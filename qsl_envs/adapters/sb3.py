@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 else:
     VecEnv = require_extra("stable_baselines3.common.vec_env", "train").VecEnv
 
-PER_ENV = ("reward_terms", "episode_reward_terms")
+PER_ENV = ("reward_terms", "reward_weights", "episode_reward_terms")
 """Attributes whose rows belong to one env each; every other attribute is the same for all of them."""
 
 
