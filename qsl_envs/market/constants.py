@@ -48,7 +48,7 @@ fetched ahead of its turn, and the int64 cells of a replica's recorder (0: nothi
 
 # kind of a row of the recorded tape
 T_START, T_STANDING, T_NEW, T_TRADE, T_CANCELED, T_REDUCED, T_REPLACED, T_RESTATED = 0, 1, 2, 3, 4, 5, 6, 7
-T_TRIGGERED, T_REJECTED, T_EXPIRED, T_HALT, T_CALL, T_OPEN = 8, 9, 10, 11, 12, 13
+T_TRIGGERED, T_REJECTED, T_EXPIRED, T_HALT, T_CALL, T_OPEN, T_HEARD = 8, 9, 10, 11, 12, 13, 14
 
 DAY_BOOK = 0
 """The book whose flow a recorded day is."""

@@ -43,6 +43,7 @@ from qsl_envs.market.constants import (
     T_CANCELED,
     T_EXPIRED,
     T_HALT,
+    T_HEARD,
     T_NEW,
     T_OPEN,
     T_REDUCED,
@@ -93,6 +94,8 @@ class Kind(IntEnum):
     """a call begins"""
     OPEN = T_OPEN
     """the book trades continuously; the trades of an uncross follow"""
+    HEARD = T_HEARD
+    """a report on the order of `client` has reached `participant`: `qty` lots filled so far, `leaves_qty` open"""
 
 
 class Recording:

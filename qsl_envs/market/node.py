@@ -31,9 +31,11 @@ from qsl_envs.market.constants import (  # fmt: skip
     P_CANCEL,
     P_REDUCE,
     P_REPLACE,
+    RECORD,
     STOP_FILL,
 )
 from qsl_envs.market.feed import hear, known_levels, undo
+from qsl_envs.market.recording import record_heard
 
 LOST_REASON = int(Reason.LOST)
 RESENT = 1
@@ -97,6 +99,8 @@ def hear_one(m, r, trader, conn, msg, now_ns):
     client = client_of(m, r, int64(msg.client)) if msg.client >= 0 else NIL
     if client < 0:
         return False
+    if m.entries[RECORD] != 0 and (msg.kind != M_STATUS_ANSWER or msg.reason != LOST_REASON):
+        record_heard(m, r, client, msg, now_ns)
     c = m.clients[run.clients + client]
     new = int64(msg.filled_qty) - int64(c.filled_qty)
     if new > 0:

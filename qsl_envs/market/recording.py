@@ -24,6 +24,7 @@ from qsl_envs.market.constants import (
     CROSS,
     DAY_BOOK,
     T_CANCELED,
+    T_HEARD,
     T_NEW,
     T_REDUCED,
     T_REJECTED,
@@ -171,6 +172,16 @@ def record_reject(m, r, book, slot, side, price, qty, owner, tag, reason, messag
     row.side, row.price, row.qty, row.participant, row.reason = side, price, qty, owner, reason
     row.client = tag & CLIENT_MASK if tag >= 0 else NIL
     put_stamps(m, r, row, message)
+
+
+@kernel
+def record_heard(m, r, client, msg, now_ns):
+    """A report has reached its order's owner. The node knows its own name of the order alone."""
+    begin_event(m, r)
+    c = m.clients[m.runs[r].clients + client]
+    row = m.records[add_row(m, r, int64(c.book), T_HEARD, now_ns)]
+    row.side, row.participant, row.client, row.reason = c.side, c.owner, client, msg.reason
+    row.qty, row.leaves_qty = msg.filled_qty, msg.leaves_qty
 
 
 @kernel

@@ -244,6 +244,9 @@ def test_stamps_queue_places_and_ages_of_a_participants_orders():
     assert (new["decision_ns"], new["sent_ns"]) == (10 * MS, 12 * MS)
     assert (new["arrival_ns"], new["ts_ns"]) == (15 * MS, 16 * MS)
     assert new["book_age_ns"] == 10 * MS - MS  # the other's order was served, and published, at 1 ms
+    heard = rows[(rows["kind"] == Kind.HEARD) & (rows["participant"] == 0)]
+    assert heard["ts_ns"].tolist() == [19 * MS, int(rows["ts_ns"][rows["kind"] == Kind.TRADE][0]) + 3 * MS]
+    assert heard[["qty", "leaves_qty"]].tolist() == [(0, 5), (2, 3)] and set(heard["client"]) == {first}
     ours = rows[(rows["kind"] == Kind.TRADE) & (rows["order_id"] == new["order_id"])][0]
     assert ours["queue_ahead"] == 7 and ours["qty"] == 2 and ours["leaves_qty"] == 3
     assert ours["side"] == SELL and ours["taker_participant"] == 2
@@ -263,7 +266,7 @@ def test_what_is_refused_or_killed_stands_on_the_tape_with_its_reason():
     market.cancel(client)
     market.advance(2)
     rows = market.events_array()
-    mine = rows[rows["participant"] == 0]
+    mine = rows[(rows["participant"] == 0) & (rows["kind"] != Kind.HEARD)]
     told = [(Kind(r["kind"]).name, Reason(int(r["reason"])).name, int(r["qty"])) for r in mine]
     assert told == [
         ("REJECTED", "MAX_ORDER_QTY", 6), ("NEW", "NONE", 3), ("CANCELED", "IOC_REST", 3), ("NEW", "NONE", 5),
