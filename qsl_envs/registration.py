@@ -15,22 +15,21 @@ class EnvEntry(NamedTuple):
     vector_entry_point: str
 
 
+def _entry(name: str, module: str) -> EnvEntry:
+    place = f"qsl_envs.envs.{module}:{name}"
+    return EnvEntry(f"qsl/{name}-v0", f"{place}Env", f"{place}VectorEnv")
+
+
 ENVIRONMENTS = (
-    EnvEntry(
-        "qsl/MarketMaking-v0",
-        "qsl_envs.envs.market_making:MarketMakingEnv",
-        "qsl_envs.envs.market_making:MarketMakingVectorEnv",
-    ),
-    EnvEntry(
-        "qsl/ReplayMarketMaking-v0",
-        "qsl_envs.envs.replay_market_making:ReplayMarketMakingEnv",
-        "qsl_envs.envs.replay_market_making:ReplayMarketMakingVectorEnv",
-    ),
-    EnvEntry(
-        "qsl/AvellanedaStoikov-v0",
-        "qsl_envs.envs.avellaneda_stoikov:AvellanedaStoikovEnv",
-        "qsl_envs.envs.avellaneda_stoikov:AvellanedaStoikovVectorEnv",
-    ),
+    _entry("MarketMaking", "market_making"),
+    _entry("MarketMakingDiscrete", "market_making_discrete"),
+    _entry("OptimalExecution", "optimal_execution"),
+    _entry("CrossVenueArbitrage", "cross_venue_arbitrage"),
+    _entry("OrderRouting", "order_routing"),
+    _entry("MultiAssetMarketMaking", "multi_asset_market_making"),
+    _entry("DirectionalTrading", "directional_trading"),
+    _entry("ReplayMarketMaking", "replay_market_making"),
+    _entry("AvellanedaStoikov", "avellaneda_stoikov"),
 )
 
 

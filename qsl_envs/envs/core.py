@@ -24,9 +24,15 @@ from qsl_envs.envs.state import (
 )
 from qsl_envs.envs.step import MARKET_ERROR, NOT_A_NUMBER, STEPPED, begin_rows, step_rows
 from qsl_envs.errors import ConfigError, require
+from qsl_envs.market.config import ParticipantConfig
 from qsl_envs.market.market import Market
 
 MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
+
+
+def inventory_limit(participant: ParticipantConfig) -> int:
+    """Lots, long or short, that a participant means to hold at most: its firm-wide limit where it has one."""
+    return participant.risk.firm_max_inventory or participant.risk.max_inventory
 
 
 class Seats:
@@ -105,7 +111,7 @@ class Seats:
             by_env["role"][:, s] = role
             by_env["index"][:, s] = s - int(self.role_records["first_seat"][role])
             by_env["feed_max_ns"][:, s] = participant.feed_link.max_transit_ns
-            by_env["max_inventory"][:, s] = participant.risk.max_inventory
+            by_env["max_inventory"][:, s] = inventory_limit(participant)
 
     # --- a role's part of the flat arrays
 

@@ -82,56 +82,30 @@ class MarketMakingEnv(TradingEnv):
 
     ## Observation Space
 
-    float32, clipped to the bounds below; nothing in it is newer than the agent's links allow.
-
-    {observation_table}
+    {observation}
 
     `own_*_queue` is the fewest lots of others that were ever known at the order's price since it stands there:
     nobody can have come in front. Orders that the levels do not reach get the upper bound.
 
     ## Rewards
 
-    In ticks x lots, the sum of terms, each times its weight:
-
-    {reward_table}
-
-    `rewards={{"inventory": 0.05}}` gives a term another weight. `unwrapped.reward_terms` holds the terms of the last
-    step, `unwrapped.episode_reward_terms` their sums, `unwrapped.reward_weights` the weights, which may be written to.
-    The mark is the mid without the agent's own orders, so that a quote cannot mark its own inventory up.
+    {rewards}
 
     ## Starting State
 
-    A warm book, one of `config.templates` made per configuration, continues as a new world: (split, seed, episode
-    number) decides all chance. The agent starts flat, without orders.
+    {start} The agent starts flat, without orders.
 
     ## Episode End
 
-    Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch
-    has acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others
-    show. Truncated after `max_episode_steps` where the caller gives them; then nothing is liquidated.
-    `info["episode_summary"]` of the last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step
-    limit), equity gained, fees, volume, fills, the inventory before liquidation, the largest inventory, and the sum
-    of each reward term.
+    {ends}
 
     ## Arguments
 
-    {argument_table}
-    | `config` | None | the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such |
-    | `session_ns` | None | length of an episode; None: as configured, one minute |
-    | `split` | "train" | family of worlds; no seed of one split reaches another |
-    | `step_info` | False | `info["account"]` of each step holds the true account |
-
-    Latencies, fees and limits are the market's. With a slow line up to the venue, for example:
-
-    ```python
-    gym.make("qsl/MarketMaking-v0", config={{"participants": [{{"order_link": {{"latency_ns": 20_000_000}}}}]}})
-    ```
+    {arguments}
 
     ## Vector form
 
-    `gym.make_vec("qsl/MarketMaking-v0", num_envs=1024)` is the native form; the single one is it with one env. It
-    takes `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands
-    observations out in two buffers in turn.
+    {vector}
 
     ## Reference Scores
 

@@ -28,7 +28,10 @@ REWARD_DOCS = {
 
 
 def fill_page(role: Role, market: MarketConfig) -> Callable[[C], C]:
-    """Decorator: put the observation's, the rewards' and the arguments' tables into a class docstring.
+    """Decorator: put the tables, and what the pages of all environments say alike, into a class docstring.
+
+    `{observation}`, `{rewards}`, `{start}`, `{ends}`, `{arguments}`, `{vector}` stand for whole parts,
+    `{observation_table}`, `{reward_table}`, `{argument_table}` for the tables alone.
 
     Args:
         role: the agent's, with the environment's default settings.
@@ -49,8 +52,44 @@ def reward_table(role: Role) -> str:
     return "\n".join(["| Term | Weight | Meaning |", "| --- | --- | --- |", *rows])
 
 
+OBSERVATION = """float32, clipped to the bounds below; nothing in it is newer than the agent's links allow.
+
+{observation_table}"""
+REWARDS = """In ticks x lots, the sum of terms, each times its weight:
+
+{reward_table}
+
+`rewards={{"inventory": 0.05}}` gives a term another weight. `unwrapped.reward_terms` holds the terms of the last step,
+`unwrapped.episode_reward_terms` their sums, `unwrapped.reward_weights` the weights, which may be written to. The mark
+is the mid of the symbol's first venue without the agent's own orders, so that an order cannot mark its owner's
+inventory up."""
+START = """Warm books, one of `config.templates` made per configuration, go on as a new world: (split, seed, episode
+number) decides all chance."""
+ENDS = """Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch
+has acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others show.
+Truncated after `max_episode_steps` where the caller gives them; then nothing is liquidated. `info["episode_summary"]`
+of the last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step limit), equity gained, fees,
+volume, fills, the inventory before liquidation, the largest inventory, and the sum of each reward term
+(`term_<name>`)."""
+ARGUMENTS = """{argument_table}
+| `config` | None | the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such |
+| `session_ns` | None | length of an episode; None: as configured |
+| `split` | "train" | family of worlds; no seed of one split reaches another |
+| `realism` | None | what to switch off, as `{{"latency": False}}`: latency, queue, fees, impact |
+| `step_info` | False | `info["account"]` and `info["reward_terms"]` of each step hold the true account and the terms |
+
+Latencies, fees, limits, flow and participants are the market's, as in
+`config={{"participants": [{{"order_link": {{"latency_ns": 20_000_000}}}}]}}`."""
+VECTOR = """`gym.make_vec(id, num_envs=1024)` is the native form; the single one is it with one env. It takes
+`autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands observations
+out in two buffers in turn."""
+
+
 def _filled(text: str, role: Role, market: MarketConfig) -> str:
-    return inspect.cleandoc(text).format(
-        observation_table=field_table(role.fields(market)), reward_table=reward_table(role),
-        argument_table=argument_table(role.task),
-    )  # fmt: skip
+    tables = {
+        "observation_table": field_table(role.fields(market)), "reward_table": reward_table(role),
+        "argument_table": argument_table(role.task),
+    }  # fmt: skip
+    parts = {"observation": OBSERVATION, "rewards": REWARDS, "arguments": ARGUMENTS}
+    whole = {name: part.format(**tables) for name, part in parts.items()}
+    return inspect.cleandoc(text).format(**tables, **whole, start=START, ends=ENDS, vector=VECTOR)

@@ -111,9 +111,9 @@ class TradingEnv(gym.Env):
 
 
 def _first(infos: dict[str, Any]) -> dict[str, Any]:
-    """Infos of one env out of the vector form's: numbers, without masks."""
+    """Infos of one env out of the vector form's: numbers and arrays, without masks."""
     return {
-        name: _first(value) if isinstance(value, dict) else value[0].item()
+        name: _first(value) if isinstance(value, dict) else value[0].copy() if value.ndim > 1 else value[0].item()
         for name, value in infos.items()
         if not name.startswith("_")
     }

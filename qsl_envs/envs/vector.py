@@ -13,7 +13,7 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from qsl_envs.envs.core import Seats
+from qsl_envs.envs.core import Seats, inventory_limit
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, ON_INTERVAL, REWARD_TERMS
@@ -149,7 +149,7 @@ class TradingVectorEnv(VectorEnv):
     @property
     def max_inventory(self) -> int:
         """Lots, long or short, that the agent may hold."""
-        return self.market.config.participants[AGENT].risk.max_inventory
+        return inventory_limit(self.market.config.participants[AGENT])
 
     @property
     def session_ns(self) -> int:

@@ -17,12 +17,15 @@ import qsl_envs  # noqa: F401
 from tests.envs.days import minute
 
 FOLDER = Path(__file__).parent
+QUICK = {"config": {"templates": 2, "burn_in_ns": 200_000_000}, "step_ns": 50_000_000, "session_ns": 600_000_000}
 SETTINGS = {
-    "qsl/MarketMaking-v0": {
-        "config": {"templates": 2, "burn_in_ns": 200_000_000},
-        "step_ns": 50_000_000,
-        "session_ns": 600_000_000,
-    },
+    "qsl/MarketMaking-v0": QUICK,
+    "qsl/MarketMakingDiscrete-v0": QUICK,
+    "qsl/OptimalExecution-v0": {**QUICK, "parent_qty": 20},
+    "qsl/CrossVenueArbitrage-v0": QUICK,
+    "qsl/OrderRouting-v0": {**QUICK, "parent_qty": 20},
+    "qsl/MultiAssetMarketMaking-v0": QUICK,
+    "qsl/DirectionalTrading-v0": QUICK,
     "qsl/ReplayMarketMaking-v0": {"session_ns": 800_000_000},
     "qsl/AvellanedaStoikov-v0": {"dt": 0.1, "start_inventory": 1, "inventory_weight": 0.5, "utility_weight": 0.25},
 }
@@ -42,12 +45,14 @@ def trajectory(env_id: str) -> dict:
     envs = gym.make_vec(env_id, num_envs=ENVS, **settings)
     shape = STEPS, ENVS, *envs.single_action_space.shape
     draws = np.random.Generator(np.random.PCG64(SEED)).integers(-10, 11, shape)
+    discrete = isinstance(envs.single_action_space, gym.spaces.Discrete)
     digest = hashlib.blake2b(digest_size=16)
     obs, _ = envs.reset(seed=SEED)
     digest.update(obs.tobytes())
     rewards = np.zeros(ENVS)
     for draw in draws:
-        obs, reward, terminated, truncated, _ = envs.step((draw / 10).astype(np.float32))
+        action = draw % envs.single_action_space.n if discrete else (draw / 10).astype(np.float32)
+        obs, reward, terminated, truncated, _ = envs.step(action)
         for array in (obs, reward, terminated, truncated):
             digest.update(np.ascontiguousarray(array).tobytes())
         rewards += reward
