@@ -10,8 +10,8 @@ from qsl_envs.envs.optimal_execution import EXECUTOR
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
-from qsl_envs.envs.synthetic import SyntheticVectorEnv
 from qsl_envs.envs.state import ROUTE
+from qsl_envs.envs.synthetic import SyntheticVectorEnv
 from qsl_envs.market.config import RiskConfig, VenueConfig
 
 DEFAULT_MARKET = dataclasses.replace(

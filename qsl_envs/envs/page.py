@@ -65,8 +65,8 @@ is the mid of the symbol's first venue without the agent's own orders, so that a
 inventory up."""
 START = """Warm books, one of `config.templates` made per configuration, go on as a new world: (split, seed, episode
 number) decides all chance."""
-ENDS = """Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill switch
-has acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others show.
+ENDS = """Terminated at the close of the session, when the true equity has fallen by `max_loss`, and when the kill
+switch has acted (`risk.max_drawdown`); in each case the inventory is liquidated at the touch, against what others show.
 Truncated after `max_episode_steps` where the caller gives them; then nothing is liquidated. `info["episode_summary"]`
 of the last step holds return, length, `end` (1 close, 2 ruin, 3 kill switch, 4 step limit), equity gained, fees,
 volume, fills, the inventory before liquidation, the largest inventory, and the sum of each reward term

@@ -182,7 +182,7 @@ def test_decisions_on_fills_come_when_a_fill_is_heard(env_id):
     both = vector(env_id, 1, decide_on="both", session_ns=2_000_000_000, step_ns=100_000_000)
     both.reset(seed=1)
     column, now, early = both.observation_names.index("elapsed"), 0, 0
-    for move in actions(both, 500, seed=3):
+    for move in actions(both, 3000, seed=3):
         fills = both.accounts()["fills"][0]
         obs, _, terminated, _, infos = both.step(move)
         elapsed = infos["elapsed_ns"][0]
