@@ -29,6 +29,10 @@ class CapacityError(QslError, RuntimeError):
     """A fixed-size structure is full; the message names it, its size, and the setting to raise."""
 
 
+class ParticipantError(QslError, RuntimeError):
+    """A participant's or a strategy's own code failed; the message names it, what it was called for, and the time."""
+
+
 class MissingExtraError(QslError, ImportError):
     """An optional package is needed; the message names the extra that brings it."""
 

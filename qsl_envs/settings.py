@@ -21,6 +21,8 @@ def to_dict(config: Any) -> Any:
         return {f.name: to_dict(getattr(config, f.name)) for f in fields(config)}
     if isinstance(config, (tuple, list)):
         return [to_dict(item) for item in config]
+    if isinstance(config, dict):
+        return {name: to_dict(item) for name, item in config.items()}
     return config
 
 
@@ -58,6 +60,10 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
             raise ConfigError(f"{path} must be a list, was {value!r}")
         item = typing.get_args(hint)[0]
         return tuple(_convert(item, v, f"{path}[{i}]") for i, v in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path} must be a mapping, was {value!r}")
+        return value
     if is_dataclass(hint):
         if isinstance(value, hint):  # type: ignore[arg-type]
             return value

@@ -14,6 +14,7 @@ arena. `QSL_CHECK` and the interpreted run are there to find such a read.
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from typing import Any, ClassVar
 
@@ -81,11 +82,15 @@ class Views:
 
 
 class ViewsType(types.Type):
-    """The compiled type of a Views class: an address for each of its stores."""
+    """The compiled type of a Views class: an address for each of its stores.
+
+    Its name tells the layout of the records apart: a kernel on disk that was compiled for another one is not this
+    one's, though no file that it imports has changed.
+    """
 
     def __init__(self, cls: type[Views]):
         self.cls = cls
-        super().__init__(name=f"Views({cls.__module__}.{cls.__qualname__})")
+        super().__init__(name=f"Views({cls.__module__}.{cls.__qualname__}:{_digest(cls)})")
 
     def __reduce__(self):
         return _views_type, (self.cls,)
@@ -93,6 +98,15 @@ class ViewsType(types.Type):
 
 def _views_type(cls):
     return cls._numba_type_
+
+
+def _digest(cls: type[Views]) -> str:
+    """Eight hex digits of all that a class of views says about memory."""
+    parts = [
+        (name, store, kind._numba_type_.name if isinstance(kind, type) else numpy_support.from_dtype(kind).name)
+        for name, (store, kind) in cls.FIELDS.items()
+    ]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=4).hexdigest()
 
 
 class ViewType(types.Type):

@@ -6,11 +6,13 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qsl_envs.engine.config import WINDOW_MAX, WINDOW_MIN, EngineConfig
 from qsl_envs.errors import require
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.kinds import Draw, as_draw, check_params, find_kind
 from qsl_envs.market.value_config import ValueConfig
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.settings import check_types, config_hash, from_dict, load_yaml, save_yaml, to_dict
@@ -206,6 +208,52 @@ class ParticipantConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PopulationConfig:
+    """A group of participants of one kind that trade inside the kernel, each with an account and a node of its own."""
+
+    kind: str
+    """a built-in kind, or one that `@participant` has entered"""
+    count: int = 1
+    """size"""
+    name: str = ""
+    """members are called `name_0`, `name_1`, ...; empty: the kind's name"""
+    params: dict[str, Any] = field(default_factory=dict)
+    """parameters of the kind by name, what is left out is its default: a number, a pair (low, high) from which each
+    member draws evenly in each world, or a `Draw`"""
+    books: tuple[int, ...] = ()
+    """that the group trades in, venue * num_symbols + symbol; empty: all. Kinds with one book deal them out in turn"""
+    order_link: LinkConfig = field(default_factory=LinkConfig)
+    report_link: LinkConfig = field(default_factory=LinkConfig)
+    feed_link: LinkConfig = field(default_factory=LinkConfig)
+    extra_latency_ns: Any = 0
+    """of each member, on orders and reports, both ways: a number, a pair or a `Draw`"""
+    reaction_ns: int = 0
+    cash: float = 0.0
+    inventory: int = 0
+    """the last three as for `ParticipantConfig`, the same for each member"""
+    risk: RiskConfig = field(default_factory=RiskConfig)
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        require(1 <= self.count <= 10**6, self, "count", "in [1, 1_000_000]", self.count)
+        object.__setattr__(self, "name", self.name or self.kind)
+        owner = f"PopulationConfig[{self.name}]"
+        object.__setattr__(self, "params", check_params(owner, find_kind(self.kind), self.params))
+        extra = as_draw(owner, "extra_latency_ns", self.extra_latency_ns)
+        least = extra.a if isinstance(extra, Draw) else extra
+        require(0 <= least < 1e12, owner, "extra_latency_ns", "in [0, 1000 s)", self.extra_latency_ns)
+        object.__setattr__(self, "extra_latency_ns", extra)
+        require(len(set(self.books)) == len(self.books), owner, "books", "different ones", self.books)
+        require(0 <= self.reaction_ns < 10**12, owner, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
+        require(abs(self.cash) <= 1e10, owner, "cash", "in [-1e10, 1e10] ticks x lots", self.cash)
+        held, most = self.inventory, self.risk.max_inventory
+        require(abs(held) <= most, owner, "inventory", f"within risk.max_inventory = {most}", held)
+
+    def __hash__(self) -> int:
+        return hash(config_hash(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SizeConfig:
     """Memory of one replica; all *size*. What turns out too small is a reject or an error that names it."""
 
@@ -248,6 +296,9 @@ class MarketConfig:
     venues: tuple[VenueConfig, ...] = (VenueConfig(),)
     symbols: tuple[SymbolConfig, ...] = (SymbolConfig(),)
     participants: tuple[ParticipantConfig, ...] = (ParticipantConfig(),)
+    """agents: moved from outside"""
+    population: tuple[PopulationConfig, ...] = ()
+    """who trades inside the kernel; numbered after the agents"""
     flow: PoissonFlowConfig | None = field(default_factory=PoissonFlowConfig)
     """background flow of every book; None: none"""
     session_ns: int = 600_000_000_000
@@ -281,20 +332,22 @@ class MarketConfig:
             require(0 < getattr(self, name) <= DAY_NS, self, name, "in (0, one day]", getattr(self, name))
         if self.burn_in_ns is not None:
             require(0 <= self.burn_in_ns <= DAY_NS, self, "burn_in_ns", "in [0, one day]", self.burn_in_ns)
-        for kind in ("venues", "symbols", "participants"):
+        for kind in ("venues", "symbols", "participants", "population"):
             names = [item.name for item in getattr(self, kind)]
             require(len(set(names)) == len(names), self, kind, "of different names", names)
         require(self.num_books <= 1 << (31 - CODE_SHIFT), self, "venues x symbols", "at most 2048", self.num_books)
         room = 0
-        for p in self.participants:
+        everybody: list[ParticipantConfig | PopulationConfig] = [*self.participants, *self.population]
+        for p in everybody:
             share = min(p.risk.max_inventory, p.risk.max_notional)
-            require(share >= len(self.venues), self, f"participants[{p.name}].risk.max_inventory",
+            require(share >= len(self.venues), self, f"{p.name}.risk.max_inventory",
                     f">= {len(self.venues)}, a lot for each venue", share)  # fmt: skip
             top = max(s.start_price for s in self.symbols) * 4
             product = top * p.risk.max_inventory * self.fee_unit
-            require(product < 2**62, self, f"participants[{p.name}].risk.max_inventory",
+            require(product < 2**62, self, f"{p.name}.risk.max_inventory",
                     "such that 4 x start_price x max_inventory x fee_unit < 2**62", p.risk.max_inventory)  # fmt: skip
-            room += p.risk.max_open_orders
+            room += p.risk.max_open_orders * (p.count if isinstance(p, PopulationConfig) else 1)
+        self._check_population()
         if self.flow is not None:
             need = self.flow.mean_orders
             most = int(need + 6 * math.sqrt(need) + 16) + min(room, self.size.max_clients)
@@ -315,6 +368,21 @@ class MarketConfig:
                     f"a multiple of 1/{self.fee_unit}",
                     fee,
                 )
+
+    def _check_population(self) -> None:
+        """Names that do not clash, books that exist, room for one order each."""
+        agents = {p.name for p in self.participants}
+        for group in self.population:
+            front = f"{group.name}_"
+            clash = [name for name in agents if name.startswith(front) and name[len(front) :].isdigit()]
+            require(not clash, self, f"population[{group.name}].name", "other than the agents' names", clash)
+            far = [book for book in group.books if not 0 <= book < self.num_books]
+            require(not far, self, f"population[{group.name}].books", f"in [0, {self.num_books})", far)
+        need = len(self.participants) + sum(group.count for group in self.population)
+        have = self.size.max_clients
+        require(not self.population or have >= need, self.size, "max_clients",
+                f">= {need}, an order for each participant", have)  # fmt: skip
+        require(need < 2**24, self, "population", "fewer than 2**24 participants", need)
 
     @property
     def num_books(self) -> int:

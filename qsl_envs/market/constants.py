@@ -31,7 +31,7 @@ PUB_CALL_BIT = 16  # no trade: indicative price, its volume (before) and imbalan
 L_MESSAGE, L_CANDIDATE, L_CANCEL_TICK = 0, 1, 2
 
 # RUN.stop: why `advance` came back
-STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR, STOP_RECORD = 0, 1, 2, 3, 4
+STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR, STOP_RECORD, STOP_WAKE = 0, 1, 2, 3, 4, 5
 
 # RUN.error: what was too small
 E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS, E_RECORD = 0, 1, 2, 3, 4, 5, 6, 7
@@ -55,3 +55,23 @@ DAY_BOOK = 0
 
 CODE_SHIFT = 20
 """A flow order in the cancel wheel is `book << CODE_SHIFT | slot`."""
+
+# why a participant is woken: bits, all that hold at that nanosecond
+WHY_START, WHY_TIMER, WHY_BOOK, WHY_FILL, WHY_REPORT = 1, 2, 4, 8, 16
+WHY_NAMES = {WHY_START: "start", WHY_TIMER: "timer", WHY_BOOK: "book", WHY_FILL: "fill", WHY_REPORT: "report"}
+
+# what of a book's feed wakes a participant that listens: nothing, a change of the best prices or their lots, all
+HEAR_NOTHING, HEAR_TOP, HEAR_ALL = 0, 1, 2
+LISTENS = (HEAR_NOTHING, HEAR_TOP, HEAR_ALL)
+
+KEEP = -1
+"""What a participant's kernel returns to leave its timer as it stands."""
+
+# ACTOR.kind of a participant that has no code in the kernel: nobody wakes it, or `advance` comes back for it
+KIND_NONE, KIND_OUTSIDE = -1, -2
+
+LAW_LONGS = 5
+"""int64 cells of a law in `MarketArrays.crowd`: its number in `kinds.LAWS`, and a, b, low, high as bits of floats."""
+GROUP_PARAMS, GROUP_STATES, GROUP_BOOKS, GROUP_LAWS, GROUP_LONGS = 0, 1, 2, 3, 4
+"""Cells of a group of equal participants in `MarketArrays.crowd`: numbers of parameters, of state cells and of books,
+where its laws stand (that of the extra latency first); its books follow."""

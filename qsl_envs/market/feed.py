@@ -79,6 +79,10 @@ def hear(m, r, v, now_ns):
             view.cursor += 1
         if whole:
             view.tail = view.cursor
+        if run.keeps_tops != 0 and not lost:
+            last = (view.cursor - 1) & mask
+            top = m.tops[m.crowds[run.crowd].tops + view.book * run.max_pubs + last]
+            view.bid, view.bid_qty, view.ask, view.ask_qty = top.bid, top.bid_qty, top.ask, top.ask_qty
     if view.recover_ns <= now_ns:
         mend(view)
 

@@ -13,20 +13,26 @@ from qsl_envs.market.config import PHASES, MarketConfig
 from qsl_envs.market.constants import NEVER, NUM_ENTRIES
 from qsl_envs.market.events import Recording
 from qsl_envs.market.fundamental import FUNDAMENTAL, RING, set_value
+from qsl_envs.market.people import init_crowd, init_traders
+from qsl_envs.market.population import crowd_table, num_traders, population_cells
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
     ACCOUNT,
+    ACTOR,
     CAL,
     CLIENT,
     CONN,
+    CROWD,
     GATE,
     MSG,
     PUB,
     RUN,
     TAPE,
+    TOP,
     TRADER,
     VENUE,
     VIEW,
+    WAKE,
     MarketArrays,
 )
 from qsl_envs.network.config import LinkConfig
@@ -43,19 +49,19 @@ SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items()
 
 def entities(config: MarketConfig) -> int:
     """Accounts a symbol: traders, flows by book, venues, lender, impact, liquidator."""
-    return len(config.participants) + config.num_books + len(config.venues) + 3
+    return num_traders(config) + config.num_books + len(config.venues) + 3
 
 
 def feed_views(config: MarketConfig, links: list[LinkConfig]) -> list[tuple[int, int]]:
     """(book, link index) of each distinct feed: listeners behind equal links share one."""
-    used = sorted({links.index(p.feed_link) for p in config.participants})
+    used = sorted({links.index(p.feed_link) for p in (*config.participants, *config.population)})
     return [(book, link) for book in range(config.num_books) for link in used]
 
 
 def distinct_links(config: MarketConfig) -> list[LinkConfig]:
     """Link profiles in use, each once."""
     links: list[LinkConfig] = []
-    for p in config.participants:
+    for p in (*config.participants, *config.population):
         for link in (p.order_link, p.report_link, p.feed_link):
             if link not in links:
                 links.append(link)
@@ -65,12 +71,19 @@ def distinct_links(config: MarketConfig) -> list[LinkConfig]:
 def market_layout(config: MarketConfig) -> Layout:
     """The sections of one replica's row, what a step touches first."""
     size, books = config.size, config.num_books
-    traders = len(config.participants)
+    traders = num_traders(config)
+    params, states = population_cells(config)
     layout = Layout()
     layout.add("run", RUN, 1)
     layout.add("flows", FLOW_RECORD, books)
     layout.add("tapes", TAPE, books)
     layout.add("venues", VENUE, len(config.venues))
+    layout.add("crowd", CROWD, 1)
+    layout.add("wakes", WAKE, traders)
+    layout.add("places", np.int32, traders)
+    layout.add("actors", ACTOR, traders)
+    layout.add("params", np.float64, params)
+    layout.add("states", np.int64, states)
     layout.add("accounts", ACCOUNT, entities(config) * len(config.symbols))
     layout.add("traders", TRADER, traders)
     layout.add("gates", GATE, traders * books)
@@ -88,6 +101,7 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("clients", CLIENT, size.max_clients)
     layout.add("msgs", MSG, size.max_messages)
     layout.add("pubs", PUB, size.tape * books)
+    layout.add("tops", TOP, size.tape * books if config.population else 0)
     for v, venue in enumerate(config.venues):
         layout.add(f"line{v}", np.int64, LINE_LONGS * venue.gateway_slots if venue.service_ns > 0 else LINE_LONGS)
     return layout
@@ -102,7 +116,7 @@ def market_arrays(
     link_longs = np.concatenate([timelines, venue_windows(config)[0]])
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
                         entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
-                        schedule=phase_longs(config))  # fmt: skip
+                        schedule=phase_longs(config), crowd=crowd_table(config))  # fmt: skip
 
 
 def venue_windows(config: MarketConfig) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -145,7 +159,8 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
         m.book.books[run.books + b].keep_on_decrease = int(rules.keep_on_decrease)
     run.wheel, run.wheel_words = layout.base("wheel", replica), layout.base("wheel_words", replica)
     run.num_venues, run.num_symbols, run.num_books = len(config.venues), symbols, books
-    run.num_traders, run.num_entities = len(config.participants), entities(config)
+    run.num_traders, run.num_entities = num_traders(config), entities(config)
+    run.num_agents, run.keeps_tops = len(config.participants), int(len(config.population) > 0)
     views = feed_views(config, distinct_links(config))
     run.num_views = len(views)
     run.max_cal, run.max_msgs, run.max_clients = size.max_calendar, size.max_messages, size.max_clients
@@ -158,7 +173,7 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     run.num_changes = sum(len(v.schedule) for v in config.venues)
     run.dirty_head = run.dirty_tail = -1
     run.plays = layout.base("plays", replica)
-    run.flow_next_ns = run.wheel_next_ns = run.day_next_ns = NEVER
+    run.flow_next_ns = run.wheel_next_ns = run.day_next_ns = run.crowd_next_ns = NEVER
     run.wheel_code = run.flow_book = -1
     run.wheel_mask = size.wheel - 1
     m.book.ints[run.wheel : run.wheel + size.wheel] = -1
@@ -167,8 +182,9 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     _init_flows(m, layout, config, run, replica)
     _init_values(m, layout, config, run, replica)
     _init_venues(m, layout, config, run, replica)
-    _init_traders(m, config, run)
     _init_views(m, layout, run, views, replica, len(views) // books if books else 0)
+    init_crowd(m, layout, run, replica)
+    init_traders(m, config, run, distinct_links(config))
 
 
 def chain(records: np.ndarray, base: int, count: int) -> None:
@@ -227,53 +243,11 @@ def _init_venues(m, layout, config, run, replica):
         venue.outages_at, venue.outages_end = at, at + outages
 
 
-def _init_traders(m, config, run):
-    links = distinct_links(config)
-    books, symbols = config.num_books, len(config.symbols)
-    used = sorted({links.index(p.feed_link) for p in config.participants})
-    for p, c in enumerate(config.participants):
-        t = m.traders[run.traders + p]
-        risk = c.risk
-        t.max_inventory, t.max_order_qty, t.max_notional = risk.max_inventory, risk.max_order_qty, risk.max_notional
-        t.max_open_orders, t.firm_max_inventory = risk.max_open_orders, risk.firm_max_inventory
-        t.message_gap_ns = round(1e9 / risk.messages_per_s) if risk.messages_per_s > 0 else 0
-        t.message_burst_ns = t.message_gap_ns * (risk.burst - 1)
-        t.max_drawdown, t.risk_check_ns = round(risk.max_drawdown * config.fee_unit), risk.risk_check_ns
-        t.reaction_ns, t.client_head = c.reaction_ns, -1
-        cash = round(c.cash * config.fee_unit)
-        t.known_cash = t.peak_known = cash
-        for s in range(symbols):
-            a = m.accounts[run.accounts + p * symbols + s]
-            a.cash = a.initial_cash = cash if s == 0 else 0
-            a.borrow_rate = config.symbols[s].borrow_rate
-            a.inventory = a.initial_inventory = c.inventory
-            a.basis = a.initial_basis = c.inventory * config.symbols[s].start_price * config.fee_unit
-        for b in range(books):
-            g = m.gates[run.gates + p * books + b]
-            g.max_inventory = risk.max_inventory // len(config.venues)
-            g.max_notional = risk.max_notional // len(config.venues)
-            n = m.conns[run.conns + p * books + b]
-            n.up_link, n.down_link = links.index(c.order_link), links.index(c.report_link)
-            n.up_fifo, n.down_fifo = int(c.order_link.fifo), int(c.report_link.fifo)
-            lossy = (
-                c.order_link.drop_ppm,
-                c.report_link.drop_ppm,
-                len(c.order_link.outages),
-                len(c.report_link.outages),
-                len(config.venues[b // symbols].outages),
-            )
-            n.lossy = int(any(lossy))
-            n.heard_number = -1
-            n.last_mid_x2 = 2 * config.symbols[b % symbols].start_price
-            n.feed = b * len(used) + used.index(links.index(c.feed_link))
-            if b < symbols:
-                g.position = n.known_position = c.inventory
-
-
 def _init_views(m, layout, run, views, replica, per_book):
     for i, (book, link) in enumerate(views):
         view = m.views[run.views + i]
         view.book, view.link, view.recover_ns = book, link, NEVER
+        view.first_listener, view.alert_ns = -1, NEVER
         view.fifo = int(m.links[link].fifo)
         loses = m.links[link].drop_ppm > 0 or m.links[link].num_changes > 0
         view.sure_ns = NEVER if loses else int(m.links[link].latency_ns + m.links[link].jitter_max_ns)
@@ -299,6 +273,7 @@ ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCO
 CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
 PLAY_BYTES, FUNDAMENTAL_BYTES = PLAY.itemsize, FUNDAMENTAL.itemsize
 VIEW_BYTES, VENUE_BYTES, FLOW_BYTES, PUB_BYTES = (d.itemsize for d in (VIEW, VENUE, FLOW_RECORD, PUB))
+CROWD_BYTES, ACTOR_BYTES, WAKE_BYTES, TOP_BYTES = (d.itemsize for d in (CROWD, ACTOR, WAKE, TOP))
 
 
 @kernel
@@ -323,6 +298,14 @@ def rebind(m, r, delta):
     run.fundamentals += delta // FUNDAMENTAL_BYTES
     for s in range(run.num_symbols):
         m.fundamentals[run.fundamentals + s].ring += delta // 8
+    run.crowd += delta // CROWD_BYTES
+    crowd = m.crowds[run.crowd]
+    crowd.actors += delta // ACTOR_BYTES
+    crowd.wakes += delta // WAKE_BYTES
+    crowd.places += delta // 4
+    crowd.params += delta // 8
+    crowd.states += delta // 8
+    crowd.tops += delta // TOP_BYTES
     for v in range(run.num_venues):
         m.venues[run.venues + v].line_base += delta // 8
     for b in range(run.num_books):

@@ -29,6 +29,7 @@ from qsl_envs.market.constants import (  # fmt: skip
     STOP_RECORD,
     STOP_TIME,
 )
+from qsl_envs.market.crowd import act_crowd
 from qsl_envs.market.day import act_day
 from qsl_envs.market.deadline import expire
 from qsl_envs.market.fundamental import catch_up_all
@@ -60,7 +61,7 @@ def advance(m, r, until_ns):
     fetched = fetch + m.entries[HOT_LONGS]
     while True:
         t_cal = first_time(m, r)
-        t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, run.flow_next_ns))
+        t = min(min(t_cal, run.day_next_ns), min(run.wheel_next_ns, min(run.flow_next_ns, run.crowd_next_ns)))
         if t > end:
             break
         if m.entries[RECORD] != 0 and is_full(m, r):
@@ -88,6 +89,8 @@ def advance(m, r, until_ns):
                 expire(m, r, arg, t)
             elif what == C_RISK:
                 check_risk(m, r, arg, t)
+        elif run.crowd_next_ns == t:
+            act_crowd(m, r, t)
         elif run.day_next_ns == t:
             act_day(m, r, t)
         elif run.wheel_next_ns == t:

@@ -17,6 +17,7 @@ from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import equity
 from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.population import member_number
 from qsl_envs.market.replicas import STOP_NAMES, Replicas
 
 __all__ = ["STOP_NAMES", "Market"]
@@ -44,10 +45,12 @@ class Market(Replicas):
     # --- orders
 
     def _agent(self, agent: int | str) -> int:
-        names = [p.name for p in self.config.participants]
-        index = names.index(agent) if isinstance(agent, str) and agent in names else agent
-        known = isinstance(index, (int, np.integer)) and 0 <= index < len(names)
-        require(known, "Market", "agent", f"one of {names} or its index", agent, OrderError)
+        index = member_number(self.config, agent) if isinstance(agent, str) else agent
+        known = isinstance(index, (int, np.integer)) and 0 <= index < self.num_traders
+        if not known:
+            names = [p.name for p in self.config.participants]
+            allowed = f"one of {names}, a member of the population, or its number"
+            require(False, "Market", "agent", allowed, agent, OrderError)
         return int(index)
 
     def _book(self, book: int) -> None:

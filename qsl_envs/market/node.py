@@ -22,6 +22,7 @@ from qsl_envs.market.constants import (  # fmt: skip
     C_WAKE,
     K_LIVE,
     K_SENT,
+    KIND_OUTSIDE,
     M_CANCEL,
     M_CANCEL_REJECT,
     M_REJECT,
@@ -33,7 +34,10 @@ from qsl_envs.market.constants import (  # fmt: skip
     P_REPLACE,
     RECORD,
     STOP_FILL,
+    WHY_FILL,
+    WHY_REPORT,
 )
+from qsl_envs.market.crowd import after_reports
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.recording import record_heard
 
@@ -49,6 +53,7 @@ def hear_reports(m, r, first, now_ns):
     i = first
     trader_index = int64(m.msgs[run.msgs + first].trader)
     trader = m.traders[run.traders + trader_index]
+    actor = m.actors[m.crowds[run.crowd].actors + trader_index]
     filled = False
     while i >= 0:
         msg = m.msgs[run.msgs + i]
@@ -59,16 +64,32 @@ def hear_reports(m, r, first, now_ns):
             trader.gaps_seen += 1
             ask_resend(m, r, trader_index, int64(msg.book), conn, msg.number, now_ns)
         conn.heard_number = max(conn.heard_number, msg.number)
-        if hear_one(m, r, trader, conn, msg, now_ns):
-            filled = True
-        free_message(m, r, i)
+        tells_fill = hear_one(m, r, trader, conn, msg, now_ns)
+        filled = filled or tells_fill
+        wanted = WHY_FILL | WHY_REPORT if tells_fill else WHY_REPORT
+        if actor.kind == KIND_OUTSIDE and (actor.wakes_on & wanted) != 0:
+            keep_report(m, r, actor, i)
+        else:
+            free_message(m, r, i)
         i = following
-    if filled:
-        if run.wake_on_fill != 0:
-            run.stop = STOP_FILL
-            run.stop_trader = trader_index
+    if filled and run.wake_on_fill != 0 and trader_index < run.num_agents:
+        run.stop = STOP_FILL
+        run.stop_trader = trader_index
+    after_reports(m, r, trader_index, filled, now_ns)
     if trader.max_drawdown > 0 and trader.killed == 0:
         check_drawdown(m, r, trader_index, now_ns)
+
+
+@kernel
+def keep_report(m, r, actor, i):
+    """Put a report behind those that somebody outside has not read yet; he frees them."""
+    run = m.runs[r]
+    m.msgs[run.msgs + i].next = NIL
+    if actor.first_report < 0:
+        actor.first_report = i
+    else:
+        m.msgs[run.msgs + actor.last_report].next = i
+    actor.last_report = i
 
 
 @kernel

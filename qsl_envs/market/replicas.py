@@ -25,10 +25,12 @@ from qsl_envs.market.constants import (
     STOP_FILL,
     STOP_RECORD,
     STOP_TIME,
+    STOP_WAKE,
 )  # fmt: skip
 from qsl_envs.market.day import skip_day
-from qsl_envs.market.entries import fill_entries
+from qsl_envs.market.entries import fill_entries, fill_kinds
 from qsl_envs.market.events import Recording, start_tapes
+from qsl_envs.market.population import failure, kinds_of, num_traders
 from qsl_envs.market.world import make_template
 from qsl_envs.replay.events import EVENT_ROW, EventTable
 from qsl_envs.replay.playback import reserve_slots
@@ -39,7 +41,7 @@ ERRORS = {
     E_TAPE: ("public tape", "tape"),
 }
 STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ERROR: "error",
-              STOP_RECORD: "record"}  # fmt: skip
+              STOP_RECORD: "record", STOP_WAKE: "wake"}  # fmt: skip
 SNAPSHOT_VERSION = 1
 SNAPSHOT_HEAD = struct.Struct("<8sI32sqqq")
 NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
@@ -60,6 +62,7 @@ class Replicas:
         require(isinstance(config, MarketConfig), "Market", "config", "a MarketConfig", config)
         require(1 <= num_replicas <= 10**6, "Market", "num_replicas", "in [1, 1_000_000]", num_replicas)
         self.config, self.num_replicas, self.split = config, num_replicas, split
+        self.num_traders = num_traders(config)
         self.threads = Threads(num_threads)
         self.layout = lay.market_layout(config)
         self.arena = self.layout.allocate(num_replicas + config.templates)
@@ -71,6 +74,8 @@ class Replicas:
         self.recording = Recording(config, num_replicas, record)
         self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows, self.recording)
         fill_entries(self.arrays.entries, day is not None)
+        self.kinds = kinds_of(config)
+        fill_kinds(self.arrays.crowd, self.kinds)
         if self.arena.nbytes > FETCH_FROM_BYTES:
             hot = self.layout.base("book.events") * self.arrays.book.events.itemsize // 8
             self.arrays.entries[HOT_LONGS] = min(hot, FETCH_AT_MOST_LONGS)
@@ -196,8 +201,14 @@ class Replicas:
         until = np.broadcast_to(np.asarray(until_ns, np.int64), (self.num_replicas,)).copy()
 
         def work(first: int, last: int, thread: int) -> None:
-            advance_rows(self.arrays, first, last, self.stride, thread * self.scratch_longs, self.config.size.tape,
-                         until, self._stops)  # fmt: skip
+            try:
+                advance_rows(self.arrays, first, last, self.stride, thread * self.scratch_longs, self.config.size.tape,
+                             until, self._stops)  # fmt: skip
+            except Exception as error:
+                named = failure(self.config, self.arrays, range(first * self.stride, last * self.stride, self.stride))
+                if named is None:
+                    raise
+                raise named from error
 
         self.threads.run(self.num_replicas, work)
         if (self._stops == STOP_ERROR).any():

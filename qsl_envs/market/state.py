@@ -43,7 +43,9 @@ RUN = whole(
     # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
     "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports tape_events cal_peak "
     "mirror window_ns "
-    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes num_values ",
+    "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes num_values "
+    # participants that are woken: their CROWD record, and when the next of them is
+    "crowd crowd_next_ns keeps_tops num_agents ",
 )
 """One replica: its clock, its map, its counters."""
 
@@ -98,6 +100,8 @@ CONN = whole(
     "order_skey last_mid_x2",
     # links: orders up, reports down; the view that hears the book's feed
     *[(name, "i4") for name in ("up_link", "down_link", "feed", "up_fifo", "down_fifo", "lossy")],
+    ("listens", "i4"),  # what of the feed wakes the participant
+    ("next_listener", "i4"),  # line of the next one that the same view wakes, NIL: none
 )
 """One participant's line to one book: two links, numbering, and what has come back."""
 
@@ -175,10 +179,15 @@ PUB = record(
 """A record of a book's public tape. All records of one matching event share seq and stamp."""
 
 VIEW = whole(
-    192,
+    256,
     "book link extra_ns skey fifo cursor tail last_arrival_ns heard_ts_ns heard_seq recover_ns gaps "
     "unseen last_print volume_buy volume_sell prints lost call_price call_volume call_imbalance "
-    "sure_ns",
+    "sure_ns "
+    # its calendar entry: when it wakes those who listen, NEVER: nothing is on its way to them; the first one's line
+    "alert_ns first_listener "
+    # the best prices and their lots by the newest event heard in order, in a market that keeps them (NIL and 0: none),
+    # and those that listeners were woken for last
+    "bid bid_qty ask ask_qty told_bid told_bid_qty told_ask told_ask_qty",
 )
 """What the listeners behind one link (and one constant latency) have heard of one book. `cursor`, `tail`: record
 numbers.
@@ -190,6 +199,42 @@ TAPE = whole(96, "first_pub head floor seq last_ts_ns first_view num_views deadl
 `deadline_ns`: when the book's calendar entry for GTD orders stands, NEVER: none. `stop_open`: 1 + tag of the triggered
 stop whose fills are being handed over, 0: none.
 """
+
+CROWD = whole(
+    128,
+    # where the sections start: ACTOR by participant, the heap of wake-ups and everybody's place in it (NIL: none),
+    # parameters (float64), states (int64), TOP by tape record
+    "actors wakes places params states tops "
+    # wake-ups in the heap; the first one's time; the first alert of a view, and which
+    "num_wakes wake_next_ns alert_next_ns alert_view "
+    # 1 + the participant whose kernel runs, 0: none, and why it was woken
+    "acting acting_why",
+)
+"""The participants of a replica as those who are woken: agents of the outside first, then the population."""
+
+ACTOR = record(
+    96,
+    ("timer_ns", "i8"),  # when it wants to be woken next, NEVER: not by the clock
+    ("skey", "i8"),  # of its own draws; parameters are drawn at the indices below 0
+    ("order_skey", "i8"),  # of its place among those who are woken at one nanosecond
+    ("wakes", "i8"),  # how often it was woken
+    ("kind", "i4"),  # its kernel's place in `MarketArrays.crowd`, or KIND_NONE, KIND_OUTSIDE
+    ("why", "i4"),  # WHY_ bits that have come together since it was woken last
+    ("wakes_on", "i4"),
+    ("group", "i4"),  # its group's place in `MarketArrays.crowd`
+    ("params", "i4"),  # counted from CROWD.params
+    ("states", "i4"),  # counted from CROWD.states
+    ("book", "i4"),  # the first of its books
+    ("first_report", "i4"),  # reports kept for somebody outside, a chain of MSG records
+    ("last_report", "i4"),
+)
+"""A participant as somebody who is woken."""
+
+WAKE = record(16, ("t_ns", "i8"), ("order", "i8"))
+"""An entry of the heap of wake-ups. `order`: a draw of 31 bits << 32 | participant."""
+
+TOP = record(16, ("bid", "i4"), ("bid_qty", "i4"), ("ask", "i4"), ("ask_qty", "i4"))
+"""The best shown prices of a book and their lots (NIL and 0: none) after the matching event of a tape record."""
 
 VENUE = whole(
     384,
@@ -238,8 +283,9 @@ TAPE_ROW = record(
 class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
-    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, and the tape that is recorded
-    (`records`, `recorder`) lie outside the arena.
+    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the tape that is recorded
+    (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have in common)
+    lie outside the arena.
     """
 
     book = inside(BookArrays)
@@ -258,6 +304,10 @@ class MarketArrays(Views):
     flows = inside(FLOW_RECORD)
     plays = inside(PLAY)
     fundamentals = inside(FUNDAMENTAL)
+    crowds = inside(CROWD)
+    actors = inside(ACTOR)
+    wakes = inside(WAKE)
+    tops = inside(TOP)
     longs = inside(np.int64)
     floats = inside(np.float64)
     scratch = outside(np.int64)
@@ -268,3 +318,4 @@ class MarketArrays(Views):
     records = outside(TAPE_ROW)
     recorder = outside(np.int64)
     schedule = outside(np.int64)
+    crowd = outside(np.int64)

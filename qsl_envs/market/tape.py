@@ -9,6 +9,7 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of
 from qsl_envs.market.constants import CROSS, E_TAPE, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_LAST_BIT, PUB_LEVEL, PUB_TRADE
 from qsl_envs.market.feed import hear
+from qsl_envs.market.listen import announce
 from qsl_envs.replay.playback import EV_PRINT
 
 
@@ -56,6 +57,8 @@ def publish(m, r, book, ts_ns, aggressor, side_after_stop):
         m.pubs[last].code |= PUB_LAST_BIT
         tape.seq += 1
         tape.last_ts_ns = ts_ns
+        if run.keeps_tops != 0:
+            announce(m, r, book, ts_ns, last)
 
 
 @kernel
@@ -71,6 +74,8 @@ def publish_level(m, r, book, ts_ns):
     if at >= 0:
         tape.seq += 1
         tape.last_ts_ns = ts_ns
+        if run.keeps_tops != 0:
+            announce(m, r, book, ts_ns, at)
 
 
 @kernel

@@ -22,6 +22,7 @@ from qsl_envs.kernel.draw import (
 )
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER
+from qsl_envs.market.crowd import set_crowd
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.fundamental import rewind_values, start_values
@@ -180,6 +181,7 @@ def reset_row(m, row_longs, run_stride, first_template, num_templates, target, w
     set_world(m, r, world_key)
     set_marks(m, r)
     set_clocks(m, r)
+    set_crowd(m, r)
 
 
 @kernel
@@ -201,6 +203,7 @@ def reset_day_row(
     set_world(m, r, world_key)
     set_marks(m, r)
     set_clocks(m, r)
+    set_crowd(m, r)
 
 
 @kernel

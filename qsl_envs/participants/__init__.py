@@ -1,1 +1,1 @@
-"""Scripted traders: their quote formulas, shared by kernels, batched baselines and strategies."""
+"""Participants that trade inside the kernel: built-in kinds, how to add one, and the formulas that they quote by."""

@@ -14,11 +14,13 @@ from qsl_envs.market.config import (
     MarketConfig,
     ParticipantConfig,
     PhaseChange,
+    PopulationConfig,
     RiskConfig,
     SizeConfig,
     SymbolConfig,
     VenueConfig,
 )
+from qsl_envs.market.kinds import Draw
 from qsl_envs.market.market import Market
 from qsl_envs.settings import to_dict
 from tests.market.worlds import FLOW, participant, rich, small
@@ -90,6 +92,26 @@ BAD = [
                                          "symbols": (SymbolConfig(start_price=2**29),)}),
     (MarketConfig, "max_inventory", {"participants": (participant(risk=RiskConfig(max_inventory=1)),),
                                          "venues": (VenueConfig(), VenueConfig(name="B"))}),
+    (PopulationConfig, "nois", {"kind": "nois"}),
+    (PopulationConfig, "count", {"kind": "noise", "count": 0}),
+    (PopulationConfig, "count", {"kind": "noise", "count": (1, 5)}),
+    (PopulationConfig, "params", {"kind": "noise", "params": {"gap": 1}}),
+    (PopulationConfig, "depth", {"kind": "noise", "params": {"depth": 0}}),
+    (PopulationConfig, "depth", {"kind": "noise", "params": {"depth": "deep"}}),
+    (PopulationConfig, "market_share", {"kind": "noise", "params": {"market_share": (0.1, 1.1)}}),
+    (PopulationConfig, "extra_latency_ns", {"kind": "noise", "extra_latency_ns": -1}),
+    (PopulationConfig, "books", {"kind": "noise", "books": (0, 0)}),
+    (PopulationConfig, "reaction_ns", {"kind": "noise", "reaction_ns": -1}),
+    (PopulationConfig, "cash", {"kind": "noise", "cash": math.inf}),
+    (PopulationConfig, "inventory", {"kind": "noise", "inventory": -1_001}),
+    (Draw, "law", {"law": "cauchy", "a": 1.0}),
+    (Draw, "a", {"law": "log_uniform", "a": 0.0, "b": 1.0}),
+    (Draw, "b", {"law": "uniform", "a": 2.0, "b": 1.0}),
+    (MarketConfig, "population", {"population": (PopulationConfig(kind="noise"), PopulationConfig(kind="noise"))}),
+    (MarketConfig, "population", {"population": (PopulationConfig(kind="noise"),),
+                                  "participants": (participant("noise_0"),)}),
+    (MarketConfig, "population", {"population": (PopulationConfig(kind="noise", books=(1,)),)}),
+    (MarketConfig, "max_clients", {"population": (PopulationConfig(kind="noise", count=64),)}),
     (MarketConfig, "session_ns", {"session_ns": 0}),
     (MarketConfig, "fee_unit", {"fee_unit": 3}),
     (MarketConfig, "templates", {"templates": 0}),
@@ -122,6 +144,8 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
         "qty_low",
         "size",
         "flow",
+        "kind",
+        "risk",
         "auction_fee_bps",
         "value",
         "anchor",
@@ -135,6 +159,8 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
         PoissonFlowConfig,
         MarketConfig,
         PhaseChange,
+        PopulationConfig,
+        Draw,
     ):
         named = {field for owner, field, _ in BAD if owner is cls}
         missing = {f.name for f in fields(cls)} - named - free
