@@ -3,9 +3,9 @@
 Importing the package registers its environments and nothing more: no kernel, no numba, no torch.
 """
 
-from qsl_envs.registration import register_envs
+from qsl_envs.registration import make_marl_vec, register_envs
 
 __version__ = "0.1.0.dev0"
-__all__ = ["__version__", "register_envs"]
+__all__ = ["__version__", "make_marl_vec", "register_envs"]
 
 register_envs()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gymnasium.envs.registration import register, registry
+
+from qsl_envs.errors import require
 
 
 class EnvEntry(NamedTuple):
@@ -31,6 +33,37 @@ ENVIRONMENTS = (
     _entry("ReplayMarketMaking", "replay_market_making"),
     _entry("AvellanedaStoikov", "avellaneda_stoikov"),
 )
+
+
+class MarlEntry(NamedTuple):
+    """One multi-agent environment id and the place of its batched class, as "module:class"."""
+
+    env_id: str
+    entry_point: str
+
+
+MARL_ENVIRONMENTS = (
+    MarlEntry("qsl/MarketMakers-v0", "qsl_envs.envs.market_makers:MarketMakersEnv"),
+    MarlEntry("qsl/MakersTakers-v0", "qsl_envs.envs.makers_takers:MakersTakersEnv"),
+    MarlEntry("qsl/LatencyRace-v0", "qsl_envs.envs.latency_race:LatencyRaceEnv"),
+)
+
+
+def make_marl_vec(env_id: str, num_envs: int = 1, **kwargs: Any) -> Any:
+    """Make the batched multi-agent form of an environment: arrays by role, `alive`, `state()`.
+
+    Args:
+        env_id: one of `MARL_ENVIRONMENTS`.
+        num_envs: markets side by side.
+        kwargs: see the environment's page.
+    Raises: ConfigError for an id that there is not, or a bad argument.
+    """
+    import importlib
+
+    known = {entry.env_id: entry.entry_point for entry in MARL_ENVIRONMENTS}
+    require(env_id in known, "make_marl_vec", "env_id", f"one of {', '.join(known)}", env_id)
+    module, name = known[env_id].split(":")
+    return getattr(importlib.import_module(module), name)(num_envs, **kwargs)
 
 
 def register_envs() -> None:

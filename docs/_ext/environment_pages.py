@@ -13,18 +13,20 @@ def page_of(entry) -> str:
     text = inspect.getdoc(getattr(importlib.import_module(module), name))
     if not text:
         raise ValueError(f"{entry.entry_point} has no docstring, and the docstring is the page")
-    made = f'```python\nimport gymnasium as gym\nimport qsl_envs\n\nenv = gym.make("{entry.env_id}")\n```'
-    return f"# {entry.env_id}\n\n{made}\n\n{text}\n"
+    made = f'import gymnasium as gym\nimport qsl_envs\n\nenv = gym.make("{entry.env_id}")'
+    if not hasattr(entry, "vector_entry_point"):
+        made = f'import qsl_envs\n\nenvs = qsl_envs.make_marl_vec("{entry.env_id}", num_envs=64)'
+    return f"# {entry.env_id}\n\n```python\n{made}\n```\n\n{text}\n"
 
 
 def write_pages(app) -> None:
     """Write `environments/*.md`; a page is touched only when it changes."""
-    from qsl_envs.registration import ENVIRONMENTS
+    from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
     folder = Path(app.srcdir) / "environments"
     folder.mkdir(exist_ok=True)
     names = []
-    for entry in ENVIRONMENTS:
+    for entry in (*ENVIRONMENTS, *MARL_ENVIRONMENTS):
         name = entry.env_id.partition("/")[2]
         names.append(name)
         update(folder / f"{name}.md", page_of(entry))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from qsl_envs.envs.config import argument_table
@@ -83,6 +83,66 @@ Latencies, fees, limits, flow and participants are the market's, as in
 VECTOR = """`gym.make_vec(id, num_envs=1024)` is the native form; the single one is it with one env. It takes
 `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands observations
 out in two buffers in turn."""
+
+
+MARL_FORMS = """`qsl_envs.make_marl_vec(id, num_envs=256)` is the native, batched form: arrays by role, and `state()`, which no
+agent observes, for centralized critics. `pettingzoo.make("parallel", id)` is one market with a dictionary entry an agent;
+the AEC form comes from PettingZoo's own conversion.
+
+```python
+import qsl_envs
+
+envs = qsl_envs.make_marl_vec("qsl/MarketMakers-v0", num_envs=16)
+obs, infos = envs.reset(seed=0)  # {role: (num_envs, seats, width)}}
+```"""
+MARL_ENDS = """An agent that has lost `max_loss`, or whose kill switch has acted, is liquidated and `terminated`; its orders
+are cancelled, and from then on it observes zeros, is paid nothing, and its `alive` is False. The episode ends at the close
+(everybody is liquidated and `terminated`), after `max_episode_steps` (or `max_cycles`; `truncated`, nothing is
+liquidated), or when nobody is left. `infos["episode_summary"][role]` tells what the parts that ended were like."""
+MARL_ARGUMENTS = """| Argument | Default | Meaning |
+| --- | --- | --- |
+| `num_envs` | 1 | markets side by side |
+| `seats` | None | agents of each role, as `{"maker": 2}` |
+| `tasks` | None | settings of each role's task, as `{"maker": {"max_quote_qty": 5}}`; below |
+| `step_ns` | None | time between two decisions, ns, of all roles |
+| `config` | None | the market: a dict of changes, a YAML file of such, or a `MarketConfig` with a participant a seat |
+| `session_ns` | None | length of an episode; None: as configured |
+| `split` | "train" | family of worlds; no seed of one split reaches another |
+| `autoreset_mode` | NEXT_STEP | what follows the end of an episode |
+| `max_episode_steps`, `max_cycles` | None | truncates an episode |
+| `num_threads` | 1 | threads that share the envs; results do not depend on it |"""
+TASK_NAMES = {
+    "MakerConfig": ("Box(-1, 1, (4,), float32)", "as in `qsl/MarketMaking-v0`"),
+    "ExecutorConfig": ("Box(-1, 1, (3,), float32)", "as in `qsl/OptimalExecution-v0`"),
+    "ArbitrageConfig": ("Box(-1, 1, (venues,), float32)", "as in `qsl/CrossVenueArbitrage-v0`"),
+    "DirectionalConfig": ("Box(-1, 1, (2,), float32)", "as in `qsl/DirectionalTrading-v0`"),
+}  # fmt: skip
+
+
+def fill_marl_page(roles: Sequence[Role], market: MarketConfig) -> Callable[[C], C]:
+    """Decorator: put what the roles do, see, earn and may be told into the docstring of a multi-agent environment.
+
+    `{actions}`, `{observations}`, `{rewards}`, `{start}`, `{ends}`, `{arguments}`, `{forms}` stand for whole parts.
+    """
+
+    def by_role(write: Callable[[Role], str]) -> str:
+        return "\n\n".join(f"### {role.name}\n\n{write(role)}" for role in roles)
+
+    def action(role: Role) -> str:
+        space, where = TASK_NAMES[type(role.task).__name__]
+        return f"`{space}`: {', '.join(f'`{n}`' for n in role.action_names(market))}, {where}."
+
+    def fill(cls: C) -> C:
+        cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").format(
+            actions=by_role(action), observations=by_role(lambda role: field_table(role.fields(market))),
+            rewards="In ticks x lots, the sum of terms, each times its weight.\n\n" + by_role(reward_table),
+            start=START, ends=MARL_ENDS, forms=MARL_FORMS,
+            arguments=MARL_ARGUMENTS + "\n\n"
+            + by_role(lambda role: argument_table(role.task)),
+        )  # fmt: skip
+        return cls
+
+    return fill
 
 
 def _filled(text: str, role: Role, market: MarketConfig) -> str:

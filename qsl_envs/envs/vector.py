@@ -262,11 +262,7 @@ class TradingVectorEnv(VectorEnv):
         minus that. Choice 0 always may be taken. Raises: ConfigError for continuous actions.
         """
         require(self.role.kind == CHOOSE_QUOTE, self, "action_masks", "of a discrete action space", self.action_space)
-        table = self.role.choices()
-        held = self.core.by_seat("known_inventory")[:, AGENT]
-        full, empty = held >= self.max_inventory, held <= -self.max_inventory
-        bids, asks = table[:, 2] > -1, table[:, 3] > -1
-        return (~((full[:, None] & bids) | (empty[:, None] & asks))).astype(np.int8)
+        return choice_masks(self.role, self.core.by_seat("known_inventory")[:, AGENT], self.max_inventory)
 
     @property
     def seeded(self) -> bool:
@@ -294,23 +290,12 @@ class TradingVectorEnv(VectorEnv):
         return mask
 
     def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
-        n = self.num_envs
         if seed is None or isinstance(seed, (int, np.integer)):
             super().reset(seed=None if seed is None else int(seed))
             if seed is None and self._seeded:
                 return
-            start = int(self.np_random.integers(2**31)) if seed is None else int(seed)
-            seeds: list[int | None] = [start + i for i in range(n)]
-        else:
-            seeds = [None if s is None else int(s) for s in seed]
-            require(len(seeds) == n, self, "seed", f"an int or a sequence of {n}", len(seeds))
-            if not self._seeded and None in seeds:
-                fresh = self.np_random.integers(2**31, size=n).tolist()
-                seeds = [f if s is None else s for f, s in zip(fresh, seeds)]
-        given = np.array([s is not None for s in seeds]) & mask
-        for s in (s for s, g in zip(seeds, given) if g):
-            require(s is not None and 0 <= s < 2**63, self, "seed", "in [0, 2**63)", s)
-        self.market.reseed(np.array([s or 0 for s in seeds], np.int64), given)
+        seeds, given = seeds_of(self, seed, self.num_envs, self.np_random, self._seeded)
+        self.market.reseed(seeds, given & mask)
         self._seeded = True
 
     def _step_info(self) -> dict[str, Any]:
@@ -349,6 +334,37 @@ class TradingVectorEnv(VectorEnv):
         }  # fmt: skip
         values.update({f"term_{name}": self.core.end_sums[:, AGENT, k] for k, name in enumerate(REWARD_TERMS)})
         return masked({name: np.where(ended, v, v.dtype.type(0)) for name, v in values.items()}, ended)
+
+
+def choice_masks(role: Role, held: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
+    """Which choices of quotes leave something to do at these inventories (lots, any shape): int8 (..., choice)."""
+    table = role.choices()
+    bids, asks = table[:, 2] > -1, table[:, 3] > -1
+    full, empty = (held >= limit)[..., None], (held <= -limit)[..., None]
+    return (~((full & bids) | (empty & asks))).astype(np.int8)
+
+
+def seeds_of(
+    owner: Any, seed: int | Sequence[int | None] | None, count: int, rng: np.random.Generator, seeded: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seeds of so many envs, int64, and which of them are given, bool: an int is that of env 0, the others count on;
+    None draws it; in a sequence None leaves an env as it is, or draws before the first time.
+
+    Raises: ConfigError naming a seed out of range.
+    """
+    if seed is None or isinstance(seed, (int, np.integer)):
+        start = int(rng.integers(2**31)) if seed is None else int(seed)
+        seeds: list[int | None] = [start + i for i in range(count)]
+    else:
+        seeds = [None if s is None else int(s) for s in seed]
+        require(len(seeds) == count, owner, "seed", f"an int or a sequence of {count}", len(seeds))
+        if not seeded and None in seeds:
+            fresh = rng.integers(2**31, size=count).tolist()
+            seeds = [f if s is None else s for f, s in zip(fresh, seeds, strict=True)]
+    given = np.array([s is not None for s in seeds])
+    for s in seeds:
+        require(s is None or 0 <= s < 2**63, owner, "seed", "in [0, 2**63)", s)
+    return np.array([s or 0 for s in seeds], np.int64), given
 
 
 def masked(values: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, np.ndarray]:
