@@ -85,20 +85,21 @@ VECTOR = """`gym.make_vec(id, num_envs=1024)` is the native form; the single one
 out in two buffers in turn."""
 
 
-MARL_FORMS = """`qsl_envs.make_marl_vec(id, num_envs=256)` is the native, batched form: arrays by role, and `state()`, which no
-agent observes, for centralized critics. `pettingzoo.make("parallel", id)` is one market with a dictionary entry an agent;
-the AEC form comes from PettingZoo's own conversion.
+MARL_FORMS = """`qsl_envs.make_marl_vec(id, num_envs=256)` is the native, batched form: arrays by role, and `state()`,
+which no agent observes, for centralized critics. `pettingzoo.make("parallel", id)` is one market with a dictionary
+entry an agent; the AEC form comes from PettingZoo's own conversion.
 
 ```python
 import qsl_envs
 
 envs = qsl_envs.make_marl_vec("qsl/MarketMakers-v0", num_envs=16)
-obs, infos = envs.reset(seed=0)  # {role: (num_envs, seats, width)}}
+obs, infos = envs.reset(seed=0)  # {role: (num_envs, seats, width)}
 ```"""
-MARL_ENDS = """An agent that has lost `max_loss`, or whose kill switch has acted, is liquidated and `terminated`; its orders
-are cancelled, and from then on it observes zeros, is paid nothing, and its `alive` is False. The episode ends at the close
-(everybody is liquidated and `terminated`), after `max_episode_steps` (or `max_cycles`; `truncated`, nothing is
-liquidated), or when nobody is left. `infos["episode_summary"][role]` tells what the parts that ended were like."""
+MARL_ENDS = """An agent that has lost `max_loss`, or whose kill switch has acted, is liquidated and `terminated`; its
+orders are cancelled, and from then on it observes zeros, is paid nothing, and its `alive` is False. The episode ends
+at the close (everybody is liquidated and `terminated`), after `max_episode_steps` (or `max_cycles`; `truncated`,
+nothing is liquidated), or when nobody is left. `infos["episode_summary"][role]` tells what the parts that ended were
+like."""
 MARL_ARGUMENTS = """| Argument | Default | Meaning |
 | --- | --- | --- |
 | `num_envs` | 1 | markets side by side |
