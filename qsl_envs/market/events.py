@@ -39,6 +39,7 @@ from qsl_envs.errors import require_extra
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.constants import (
+    NEVER,
     T_CALL,
     T_CANCELED,
     T_EXPIRED,
@@ -101,7 +102,7 @@ class Kind(IntEnum):
 class Recording:
     """The memory of a market's tape: `rows` kept a replica, and behind them room for the rows of one matching event."""
 
-    def __init__(self, config: MarketConfig, num_replicas: int, rows: int):
+    def __init__(self, config: MarketConfig, num_replicas: int, rows: int, *, stop: bool = True):
         size = config.size
         room = (config.num_books + 1) * size.max_orders + size.max_events + 64
         self.rows = rows
@@ -110,8 +111,13 @@ class Recording:
         self.records = np.zeros(max(1, num_replicas * self.rows_each if rows > 0 else 0), TAPE_ROW).view(np.recarray)
         self.recorder = np.zeros(max(1, num_replicas * self.longs), np.int64)
         for i in range(num_replicas if rows > 0 else 0):
-            self.recorder[i * self.longs + R_CAP] = rows
+            self.recorder[i * self.longs + R_CAP] = rows if stop else NEVER
             self.recorder[i * self.longs + R_ROWS] = self.rows_each
+
+    def clear(self, mask: np.ndarray) -> None:
+        """Forget the rows of the replicas that `mask` (bool) names."""
+        if self.longs > 0:
+            self.recorder[np.flatnonzero(mask) * self.longs + R_USED] = 0
 
     def used(self, replica: int) -> int:
         """Rows that wait to be read."""

@@ -46,7 +46,6 @@ from qsl_envs.market.recorder import (
     R_TAKER,
     R_TAKER_CLIENT,
     R_TAKER_LEFT,
-    R_USED,
     add_row,
     begin_event,
     id_at,
@@ -303,12 +302,12 @@ def reconcile(m, r, book, slot, now_ns):
 
 @kernel
 def record_standing(m, r, now_ns):
-    """Begin a tape: a T_START row, then every order that stands, book by book, side by side, best first, in queue
-    order; then what waits: stops, parked pegs, market orders of a call.
+    """Begin a tape behind what is kept of the one before: a T_START row, then every order that stands, book by book,
+    side by side, best first, in queue order; then what waits: stops, parked pegs, market orders of a call.
     """
     run = m.runs[r]
     base = recorder_of(m, r)
-    m.recorder[base + R_USED] = m.recorder[base + R_SEQ] = m.recorder[base + R_NEXT_ID] = 0
+    m.recorder[base + R_SEQ] = m.recorder[base + R_NEXT_ID] = 0
     begin_event(m, r)
     add_row(m, r, 0, T_START, now_ns)
     for book in range(run.num_books):

@@ -93,6 +93,23 @@ class Replicas:
         self._make_templates()
         self.arrays.entries[RECORD] = self.recording.longs  # templates are made unrecorded
 
+    def begin_recording(self, rows: int) -> None:
+        """Record from now on in a market that another steps: an environment's. What was recorded before is dropped.
+
+        Such a market never comes back to have its tape read; whoever steps it reads `events_array` often enough, or a
+        full tape is a CapacityError.
+
+        Args:
+            rows: of the tape that each replica keeps, > 0.
+        """
+        require(0 < rows <= 2**31, "Market.begin_recording", "rows", "in [1, 2**31]", rows)
+        self.recording = Recording(self.config, self.num_replicas, rows, stop=False)
+        entries, day = self.arrays.entries, self.arrays.day
+        self.arrays = lay.market_arrays(self.arena, self.config, self._scratch, day, self.recording)
+        self.arrays.entries[:] = entries
+        self.arrays.entries[RECORD] = self.recording.longs
+        start_tapes(self.arrays, self.stride, self.episodes >= 0)
+
     def _day_window(self, start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
         """First and last time of the day at which an episode may start."""
         if self.day is None:
@@ -180,9 +197,8 @@ class Replicas:
             reset_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas, self.config.templates,
                        mask, self._keys)  # fmt: skip
 
+        self.recording.clear(mask)
         self.threads.run(self.num_replicas, work)
-        if self.recording.longs:
-            start_tapes(self.arrays, self.stride, mask)
         for i in np.flatnonzero(mask):
             self._check_room(int(i))
 
@@ -225,8 +241,9 @@ class Replicas:
         if run.error == E_RECORD:
             kept = self.recording.rows
             raise CapacityError(
-                f"recorded tape full: one event of replica {row} at {int(run.now_ns)} ns has more rows than the "
-                f"{self.recording.rows_each} it holds beside {kept}: raise Market(record={kept})"
+                f"recorded tape full: replica {row} at {int(run.now_ns)} ns needs more than the {kept} rows that it "
+                f"keeps and {self.recording.rows_each - kept} behind them: read it oftener, or raise "
+                f"Market(record={kept})"
             )
         what, setting = ERRORS[int(run.error)]
         size = getattr(self.config.size, setting)
@@ -274,7 +291,9 @@ class Replicas:
         self.seeds[replica] = seed
         self.base_keys[replica] = seed_key(self.split, seed)
         if self.recording.longs:  # the tape goes on from the book that stands now
-            start_tapes(self.arrays, self.stride, np.arange(self.num_replicas) == replica)
+            only = np.arange(self.num_replicas) == replica
+            self.recording.clear(only)
+            start_tapes(self.arrays, self.stride, only)
 
     def digest(self, replica: int | None = None) -> str:
         """Hex digest of all replicas' state, or of one's; equal states, equal digest, whatever their place in

@@ -21,7 +21,7 @@ from qsl_envs.kernel.draw import (
     unit_from_bits,
 )
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER
+from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER, RECORD
 from qsl_envs.market.crowd import set_crowd
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import call_advance
@@ -31,6 +31,7 @@ from qsl_envs.market.loop import find_flow
 from qsl_envs.market.marks import mark
 from qsl_envs.market.node import watch_risk
 from qsl_envs.market.phase import enter_schedule
+from qsl_envs.market.recording import record_standing
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.wheel import arm, order_of
 
@@ -182,6 +183,8 @@ def reset_row(m, row_longs, run_stride, first_template, num_templates, target, w
     set_marks(m, r)
     set_clocks(m, r)
     set_crowd(m, r)
+    if m.entries[RECORD] != 0:
+        record_standing(m, r, m.runs[r].now_ns)
 
 
 @kernel
@@ -204,6 +207,8 @@ def reset_day_row(
     set_marks(m, r)
     set_clocks(m, r)
     set_crowd(m, r)
+    if m.entries[RECORD] != 0:
+        record_standing(m, r, m.runs[r].now_ns)
 
 
 @kernel
