@@ -22,6 +22,8 @@ from qsl_envs.engine.constants import (
     IOC,
     LIMIT,
     LIVE_BIT,
+    MARKET,
+    MARKET_IOC,
     NIL,
     POST_OFF,
     PRICE_MAX,
@@ -29,6 +31,7 @@ from qsl_envs.engine.constants import (
     REDUCE,
     REJECT,
     REPLACE,
+    SELL,
     UNCROSS,
 )
 from qsl_envs.engine.ids import erase_key, fetch_place, find_key, insert_key, likely_index
@@ -163,10 +166,15 @@ def run_stream(names, h, now_ns):
                 price = message.price
                 qty = message.qty
                 tif = np.int64(message.tif)
-                plain = message.order_type == LIMIT and (tif == GTC or tif == DAY or tif == IOC) and side >> 1 == 0
-                plain = plain and message.post_only == POST_OFF and message.has & (HAS_PRICE | HAS_DISPLAY) == HAS_PRICE
-                if plain and 1 <= qty <= QTY_MAX and 1 <= price <= PRICE_MAX:
-                    submit_plain(m, h, side, price, qty, 1 if tif == IOC else 0, 0, owner, NIL)
+                ioc = 1 if tif == IOC else 0
+                plain = message.order_type == LIMIT and message.has & (HAS_PRICE | HAS_DISPLAY) == HAS_PRICE
+                if message.order_type == MARKET and book.special == 0:  # else it may be a call, where it rests
+                    plain = True
+                    ioc = MARKET_IOC
+                    price = np.int64(1) if side == SELL else np.int64(PRICE_MAX)
+                plain = plain and (tif == GTC or tif == DAY or tif == IOC) and message.post_only == POST_OFF
+                if plain and side >> 1 == 0 and 1 <= qty <= QTY_MAX and 1 <= price <= PRICE_MAX:
+                    submit_plain(m, h, side, price, qty, ioc, 0, owner, NIL)
                 else:
                     if state[GROWS] != 0 and not has_ext(m, h):
                         need = NEED_POOL
@@ -217,9 +225,9 @@ def fetch_ahead(names, h, n):
     if n + AHEAD < state[NUM_MESSAGES]:
         fetch_place(names.table, state[SHIFT], names.messages[n + AHEAD].order_id)
         slot = likely_index(names.table, state[SHIFT], names.messages[n + (AHEAD >> 1)].order_id)
-        if slot != NIL:
-            prefetch(names.order_ids, slot)
-            prefetch(names.book.orders, names.book.books[h].orders_base + slot)
+        slot = max(slot, 0)  # an id that is not known: a branch would be guessed wrongly half of the time
+        prefetch(names.order_ids, slot)
+        prefetch(names.book.orders, names.book.books[h].orders_base + slot)
 
 
 @kernel
