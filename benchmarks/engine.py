@@ -16,9 +16,16 @@ import numpy as np
 
 from benchmarks.order_streams import DEEP, NEAR, SWEEP, Stream, stream_of, with_ids
 from benchmarks.report import Row, clock, main
-from qsl_envs.engine.handles import HANDLE_REPORT, apply_message, handle_arrays, run_handles, write_handle_report
-from qsl_envs.engine.machine import resume
+from qsl_envs.engine.handles import (  # fmt: skip
+    HANDLE_REPORT,
+    apply_message,
+    finish_message,
+    handle_arrays,
+    run_handles,
+    write_handle_report,
+)
 from qsl_envs.engine.messages import REPORT, TRADE
+from qsl_envs.engine.plain import report_of
 from qsl_envs.engine.stream import FIRST_SEQ, NEXT, NUM_TRADES, run_stream, stream_arrays
 from qsl_envs.kernel.bits import cycles
 from qsl_envs.kernel.jit import kernel
@@ -135,10 +142,12 @@ def time_messages(x, h, count, batch, taken):
     for k in range(count // batch):
         start = cycles()
         for n in range(k * batch, (k + 1) * batch):
-            apply_message(x, h, n)
-            while book.suspended != 0:
-                resume(x.book, h, 0)
-            write_handle_report(x, h, n)
+            answer = apply_message(x, h, n)
+            fills = np.int64(book.num_events)
+            if book.suspended != 0:
+                fills = finish_message(x, h)
+                answer = report_of(x.book, h)
+            write_handle_report(x, h, n, fills, answer)
         taken[k] = cycles() - start
 
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import ADD, CANCEL, GTC, IOC, LIMIT, MARKET, MARKET_IOC, NIL, PRICE_MAX, REDUCE
-from qsl_envs.engine.handles import HANDLE_MESSAGE, HANDLE_REPORT, apply_message, handle_arrays
-from qsl_envs.engine.machine import resume
+from qsl_envs.engine.handles import HANDLE_MESSAGE, HANDLE_REPORT, apply_message, finish_message, handle_arrays
 from qsl_envs.engine.memory import BookMemory
 from qsl_envs.engine.messages import HAS_PRICE, MESSAGE
 from qsl_envs.engine.pool import handle_of, slot_of
@@ -110,11 +109,12 @@ def make_stream(x, h, count, kind, live, ticks, key, handles, filling):
         message.owner = NIL
         message.price = price
         message.qty = qty if action != REDUCE else 1
-        apply_message(x, h, n)
-        while m.books[h].suspended != 0:
-            resume(m, h, 0)
-        if action == ADD and m.books[h].slot != NIL:
-            handles[known] = handle_of(m, h, np.int64(m.books[h].slot))
+        slot = apply_message(x, h, n)[5]
+        if m.books[h].suspended != 0:
+            finish_message(x, h)
+            slot = np.int64(m.books[h].slot)
+        if action == ADD and slot != NIL:
+            handles[known] = handle_of(m, h, slot)
             known += 1
     handles[-1] = known
 

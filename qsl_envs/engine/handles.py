@@ -4,7 +4,7 @@ import numpy as np
 
 from qsl_envs.engine.constants import ADD, CANCEL, GENERATION_SHIFT, NIL
 from qsl_envs.engine.machine import resume
-from qsl_envs.engine.plain import cancel_order, reduce_order, submit_plain
+from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import GENERATIONS, slot_of
 from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.kernel.bits import prefetch
@@ -81,11 +81,11 @@ def fetch_neighbors(x, h, n):
 
 @kernel(inline=True)
 def apply_message(x, h, n):
-    """Give one message to the book."""
+    """Give one message to the book; return its report, as `plain.place_plain` does."""
     m = x.book
     message = x.messages[n]
     if message.action == ADD:
-        submit_plain(
+        return place_plain(
             m,
             h,
             np.int64(message.side),
@@ -96,30 +96,40 @@ def apply_message(x, h, n):
             np.int64(message.owner),
             NIL,
         )
-    elif message.action == CANCEL:
-        cancel_order(m, h, slot_of(m, h, message.handle))
-    else:
-        reduce_order(m, h, slot_of(m, h, message.handle), np.int64(message.qty))
+    if message.action == CANCEL:
+        return withdraw_plain(m, h, slot_of(m, h, message.handle))
+    return reduce_plain(m, h, slot_of(m, h, message.handle), np.int64(message.qty))
 
 
 @kernel(inline=True)
-def write_handle_report(x, h, n):
-    """Copy the report of the message just processed."""
+def write_handle_report(x, h, n, num_fills, answer):
+    """Write the report of a message."""
     m = x.book
-    book = m.books[h]
+    status, reason, filled, leaves, notional, slot = answer
     report = x.reports[n]
-    report.notional = book.notional
-    report.filled_qty = book.filled_qty
-    report.leaves_qty = book.leaves_qty
-    report.num_fills = book.num_events
-    report.reason = book.reason
-    report.status = book.status
-    slot = np.int64(book.slot)
+    report.notional = notional
+    report.filled_qty = filled
+    report.leaves_qty = leaves
+    report.num_fills = num_fills
+    report.reason = reason
+    report.status = status
     handle = np.int64(NIL)
     if slot != NIL:
-        bits = np.int64(m.orders[book.orders_base + slot].bits)
+        bits = np.int64(m.orders[m.books[h].orders_base + slot].bits)
         handle = ((bits >> GENERATION_SHIFT) & (GENERATIONS - 1)) << 32 | slot
     report.handle = handle
+
+
+@kernel
+def finish_message(x, h):
+    """Go on with a message whose events were more than fit at a time; return the number of its fills."""
+    m = x.book
+    book = m.books[h]
+    num_fills = np.int64(book.num_events)
+    while book.suspended != 0:
+        resume(m, h, 0)
+        num_fills += np.int64(book.num_events)
+    return num_fills
 
 
 @kernel
@@ -136,10 +146,11 @@ def run_handles(x, h, count):
         if n + AHEAD < count:
             fetch_order(x, h, n + AHEAD)
             fetch_neighbors(x, h, n + (AHEAD >> 1))
-        apply_message(x, h, n)
-        while book.suspended != 0:
-            num_fills += np.int64(book.num_events)
-            resume(m, h, 0)
-        num_fills += np.int64(book.num_events)
-        write_handle_report(x, h, n)
+        answer = apply_message(x, h, n)
+        fills = np.int64(book.num_events)
+        if book.suspended != 0:
+            fills = finish_message(x, h)
+            answer = report_of(m, h)
+        num_fills += fills
+        write_handle_report(x, h, n, fills, answer)
     return num_fills

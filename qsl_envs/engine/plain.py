@@ -28,11 +28,11 @@ from qsl_envs.engine.constants import (
     SPECIAL_BIT,
     STP_OFF,
 )
-from qsl_envs.engine.events import ROOM, touch_level, write_event, write_level
+from qsl_envs.engine.events import ROOM, touch_level, write_level
 from qsl_envs.engine.ladder import clear_bit, crosses, depth_of, is_better, is_inside, price_at, set_bit
 from qsl_envs.engine.life import start_order
 from qsl_envs.engine.machine import begin_message, run_message, start_taker
-from qsl_envs.engine.pool import free_slot, return_slot, take_slot
+from qsl_envs.engine.pool import freed_bits, take_slot
 from qsl_envs.engine.queue import enqueue, find_best
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import SIDES
@@ -58,6 +58,20 @@ def fast_report(m, h, status, reason, filled_qty, leaves_qty, notional, slot):
 
 
 @kernel(inline=True)
+def report_of(m, h):
+    """The report that stands in the BOOK: (status, reason, filled_qty, leaves_qty, notional, slot), all int64."""
+    book = m.books[h]
+    return (
+        np.int64(book.status),
+        np.int64(book.reason),
+        np.int64(book.filled_qty),
+        np.int64(book.leaves_qty),
+        np.int64(book.notional),
+        np.int64(book.slot),
+    )
+
+
+@kernel(inline=True)
 def submit_plain(m, h, side, price, qty, ioc, bits, owner, tag):
     """Send a displayed limit order, GTC or (`ioc` = 1) immediate-or-cancel, or a market order (`ioc` = MARKET_IOC).
 
@@ -65,39 +79,43 @@ def submit_plain(m, h, side, price, qty, ioc, bits, owner, tag):
         price: 1..PRICE_MAX, unchecked; of a market order PRICE_MAX (buy) or 1 (sell).
         qty: 1..QTY_MAX, unchecked.
         bits: 0 or HOLD_BIT; then `owner` and `tag` are not written.
-    Returns: the slot where it rests; NIL when it does not.
+    Returns: the slot where it rests; NIL when it does not. The report is left in the BOOK.
+    """
+    status, reason, filled, leaves, notional, slot = place_plain(m, h, side, price, qty, ioc, bits, owner, tag)
+    fast_report(m, h, status, reason, filled, leaves, notional, slot)
+    return slot
+
+
+@kernel(inline=True)
+def place_plain(m, h, side, price, qty, ioc, bits, owner, tag):
+    """`submit_plain` that returns the report, as `report_of` does; what the BOOK says of it is left as it was.
+
+    Only a message that the slow road took over has its report there too, perhaps an unfinished one (`suspended`).
     """
     book = m.books[h]
     if book.special != 0:
-        return submit_beside_special(m, h, side, price, qty, ioc, bits, owner, tag)
+        submit_beside_special(m, h, side, price, qty, ioc, bits, owner, tag)
+        return report_of(m, h)
     book.num_events = 0
     slot = np.int64(NIL)
     if ioc == 0:
         slot = take_slot(m, h)
         if slot == NIL:
-            fast_report(m, h, REJECT, POOL_FULL, 0, 0, 0, NIL)
-            return slot
+            return REJECT, POOL_FULL, 0, 0, 0, NIL
     leaves = qty
-    filled = np.int64(0)
+    notional = np.int64(0)
     if crosses(side, price, m.sides[SIDES * h + (side ^ 1)].best):
-        leaves = match_plain(m, h, side, price, qty, ioc, bits, owner, tag, slot)
-        if leaves < 0:  # the slow road took over and has finished the message
-            return np.int64(book.slot)
-        filled = qty - leaves
+        leaves, notional = match_plain(m, h, side, price, qty, ioc, bits, owner, tag, slot)
+        if leaves < 0:  # the slow road took over
+            return report_of(m, h)
         if leaves == 0:
-            return np.int64(NIL)
+            return FILL, NONE, qty, 0, notional, NIL
+    filled = qty - leaves
     if ioc != 0:
-        reason = MARKET_REST if ioc == MARKET_IOC else IOC_REST
-        if filled == 0:
-            book.notional = 0
-        book.status = CANCELED
-        book.reason = reason
-        book.filled_qty = filled
-        book.leaves_qty = 0
-        book.slot = NIL
-        return slot
+        return CANCELED, MARKET_REST if ioc == MARKET_IOC else IOC_REST, filled, 0, notional, NIL
 
-    order = m.orders[book.orders_base + slot]
+    base = book.orders_base
+    order = m.orders[base + slot]
     order.price = price
     order.leaves_qty = leaves
     order.bits = np.int64(order.bits) & ~FLAG_BITS | LIVE_BIT | bits | side
@@ -118,7 +136,7 @@ def submit_plain(m, h, side, price, qty, ioc, bits, owner, tag):
         level.qty += leaves
         ladder.num_orders += 1
         if tail != NIL:
-            m.orders[book.orders_base + tail].next = slot
+            m.orders[base + tail].next = slot
         else:
             level.head = slot
             at = ladder.bits_base + (depth >> 6)
@@ -131,26 +149,16 @@ def submit_plain(m, h, side, price, qty, ioc, bits, owner, tag):
                 ladder.best = price
     else:
         enqueue_far(m, h, slot)
-    book.slot = slot
-    book.leaves_qty = leaves
-    book.reason = NONE
-    book.filled_qty = filled
-    if filled == 0:
-        book.status = ACK
-        book.notional = 0
-    else:
-        book.status = PARTIAL
-    return slot
+    return PARTIAL if filled > 0 else ACK, NONE, filled, leaves, notional, slot
 
 
 @kernel
 def submit_beside_special(m, h, side, price, qty, ioc, bits, owner, tag):
-    """`submit_plain` in a book with pegs, stops or a call: by the slow road."""
+    """`place_plain` in a book with pegs, stops or a call: by the slow road."""
     begin_message(m, h)
     order_type = MARKET if ioc == MARKET_IOC else LIMIT
     tif = IOC if ioc == 1 else GTC
     arrive(m, h, 0, NIL, side, order_type, tif, price, qty, NIL, NIL, 0, 0, bits, owner, tag, NIL)
-    return np.int64(m.books[h].slot)
 
 
 @kernel
@@ -164,17 +172,21 @@ def enqueue_far(m, h, slot):
 
 @kernel
 def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
-    """Match a plain order against plain displayed orders, a level at a time; return what it has left.
+    """Match a plain order against plain displayed orders, a level at a time; return (what it has left, notional).
 
-    At the first other order, and when the events are full, the slow road takes the message over and finishes it: NIL.
-    A fill that leaves nothing is reported here and gives `home` back.
+    At the first other order, and when the events are full, the slow road takes the message over: NIL is left then. A
+    fill that leaves nothing gives `home` back. What every fill would change (the count of events, the head of the free
+    list) is kept aside and written once.
     """
     book = m.books[h]
     base = book.orders_base
+    events = book.events_base
     other = side ^ 1
     opposite = m.sides[SIDES * h + other]
     watch_owner = book.stp != STP_OFF and owner != NIL
     last_event = np.int64(book.num_events_max) - ROOM
+    count = np.int64(0)
+    free = np.int64(book.free_head)
     leaves = qty
     notional = np.int64(0)
     touched = np.int64(NIL)
@@ -184,13 +196,15 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
         depth = depth_of(m, h, other, at)
         level = m.levels[opposite.levels_base + depth]
         maker = np.int64(level.head)
-        if maker == NIL or book.num_events > last_event:
+        if maker == NIL or count > last_event:
             slow = True
             break
         if book.publish != 0:
+            book.num_events = count
             write_level(m, h, other, at, level.qty)
             touched = other << 32 | at
-        taken = np.int64(0)
+            count += 1
+        before = leaves
         gone = np.int64(0)
         fills = np.int64(0)
         while maker != NIL and leaves > 0:
@@ -202,14 +216,22 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
                 maker_owner = np.int64(order.owner)
                 maker_tag = np.int64(order.tag)
             own = watch_owner and maker_owner == owner
-            if maker_bits & SPECIAL_BIT or own or book.num_events > last_event:
+            if maker_bits & SPECIAL_BIT or own or count > last_event:
                 slow = True
                 break
             open_qty = np.int64(order.leaves_qty)
             traded = min(open_qty, leaves)
-            write_event(m, h, EV_FILL, maker, at, traded, open_qty - traded, maker_owner, maker_tag, NIL)
+            event = m.events[events + count]
+            event.kind = EV_FILL
+            event.slot = maker
+            event.price = at
+            event.qty = traded
+            event.leaves_qty = open_qty - traded
+            event.owner = maker_owner
+            event.tag = maker_tag
+            event.taker_slot = NIL
+            count += 1
             fills += 1
-            taken += traded
             leaves -= traded
             order.leaves_qty = open_qty - traded
             if open_qty != traded:
@@ -219,11 +241,13 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
             if maker_bits & HOLD_BIT:
                 order.bits = maker_bits & ~LIVE_BIT
             else:
-                free_slot(m, h, maker)
+                order.bits = freed_bits(maker_bits)
+                order.next = free
+                free = maker
             maker = behind
         if fills > 0:
-            level.qty -= taken
-            notional += taken * at
+            level.qty -= before - leaves
+            notional += (before - leaves) * at
             book.last_price = at
             book.trades += fills
         if gone > 0:
@@ -235,13 +259,14 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
                 level.tail = NIL
                 if level.hidden_head == NIL:
                     close_level(m, h, other, at, depth)
+    book.num_events = count
     if not slow:
-        book.notional = notional
-        if leaves == 0:
-            if home != NIL:
-                return_slot(m, h, home)
-            fast_report(m, h, FILL, NONE, qty, 0, notional, NIL)
-        return leaves
+        if leaves == 0 and home != NIL:
+            m.orders[base + home].next = free
+            free = home
+        book.free_head = free
+        return leaves, notional
+    book.free_head = free
     book.touched = touched
     if home != NIL:
         start_order(m, h, home, bits | side, owner, tag)
@@ -251,7 +276,7 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
     book.taker_notional = notional
     book.slot = NIL
     run_message(m, h)
-    return np.int64(NIL)
+    return np.int64(NIL), np.int64(0)
 
 
 @kernel(inline=True)
@@ -274,13 +299,41 @@ def close_level(m, h, side, price, depth):
 def cancel_order(m, h, slot):
     """Cancel an order; `slot` NIL is an unknown one. Return the lots that it had left (0: unknown)."""
     book = m.books[h]
-    if slot == NIL or book.special != 0:
+    if slot == NIL or book.special != 0 or not is_plain(m, h, slot):
         return cancel_slow(m, h, slot)
-    order = m.orders[book.orders_base + slot]
-    bits = np.int64(order.bits)
-    if bits & (LIVE_BIT | SPECIAL_BIT | OUTSIDE_BIT) != LIVE_BIT:
-        return cancel_slow(m, h, slot)
+    qty = take_away(m, h, slot)
+    fast_report(m, h, CANCELED, NONE, 0, 0, 0, NIL)
+    return qty
+
+
+@kernel(inline=True)
+def withdraw_plain(m, h, slot):
+    """`cancel_order` that returns the report, as `place_plain` does."""
+    book = m.books[h]
+    if slot == NIL or book.special != 0 or not is_plain(m, h, slot):
+        cancel_slow(m, h, slot)
+        return report_of(m, h)
+    take_away(m, h, slot)
+    return CANCELED, NONE, 0, 0, 0, NIL
+
+
+@kernel(inline=True)
+def is_plain(m, h, slot):
+    """Whether a slot holds an order that stands in the displayed queue of a level of the window, or did not come to
+    be special.
+    """
+    bits = np.int64(m.orders[m.books[h].orders_base + slot].bits)
+    return bits & (LIVE_BIT | SPECIAL_BIT | OUTSIDE_BIT) == LIVE_BIT
+
+
+@kernel(inline=True)
+def take_away(m, h, slot):
+    """Take a plain order out of its queue and free its slot; return the lots that it had left."""
+    book = m.books[h]
     book.num_events = 0
+    base = book.orders_base
+    order = m.orders[base + slot]
+    bits = np.int64(order.bits)
     side = bits & 1
     price = np.int64(order.price)
     qty = np.int64(order.leaves_qty)
@@ -291,43 +344,50 @@ def cancel_order(m, h, slot):
     level = m.levels[ladder.levels_base + depth]
     if book.publish != 0:
         write_level(m, h, side, price, level.qty)
+    order.leaves_qty = 0
+    order.bits = freed_bits(bits)
+    order.next = book.free_head
+    book.free_head = slot
     level.qty -= qty
     ladder.num_orders -= 1
     if before != NIL:
-        m.orders[book.orders_base + before].next = behind
+        m.orders[base + before].next = behind
     else:
         level.head = behind
     if behind != NIL:
-        m.orders[book.orders_base + behind].prev = before
+        m.orders[base + behind].prev = before
     else:
         level.tail = before
         if before == NIL and level.hidden_head == NIL:
             close_level(m, h, side, price, depth)
-    order.leaves_qty = 0
-    free_slot(m, h, slot)
-    fast_report(m, h, CANCELED, NONE, 0, 0, 0, NIL)
     return qty
 
 
 @kernel(inline=True)
 def reduce_order(m, h, slot, qty):
     """Take `qty` lots from an order, which keeps its place; as many as it has, or more, cancel it."""
+    status, reason, filled, leaves, notional, slot = reduce_plain(m, h, slot, qty)
+    fast_report(m, h, status, reason, filled, leaves, notional, slot)
+
+
+@kernel(inline=True)
+def reduce_plain(m, h, slot, qty):
+    """`reduce_order` that returns the report, as `place_plain` does."""
     book = m.books[h]
     if slot == NIL or book.special != 0:
         reduce_slow(m, h, slot, qty)
-        return
+        return report_of(m, h)
     order = m.orders[book.orders_base + slot]
-    bits = np.int64(order.bits)
     leaves = np.int64(order.leaves_qty) - qty
-    if bits & (LIVE_BIT | SPECIAL_BIT | OUTSIDE_BIT) != LIVE_BIT or qty < 1 or leaves < 1:
+    if not is_plain(m, h, slot) or qty < 1 or leaves < 1:
         reduce_slow(m, h, slot, qty)
-        return
+        return report_of(m, h)
     book.num_events = 0
-    side = bits & 1
+    side = np.int64(order.bits) & 1
     price = np.int64(order.price)
     level = m.levels[m.sides[SIDES * h + side].levels_base + depth_of(m, h, side, price)]
     if book.publish != 0:
         write_level(m, h, side, price, level.qty)
     level.qty -= qty
     order.leaves_qty = leaves
-    fast_report(m, h, ACK, NONE, 0, leaves, 0, slot)
+    return ACK, NONE, 0, leaves, 0, slot

@@ -38,10 +38,16 @@ def free_slot(m, h, slot):
     """Give back the slot of an order that is gone; its handle is stale from now on. Owner and tag stay readable."""
     book = m.books[h]
     order = m.orders[book.orders_base + slot]
-    bits = (np.int64(order.bits) | FLAG_BITS) + 1  # no flags, next generation
-    order.bits = ((bits + 2**31) & 0xFFFF_FFFF) - 2**31  # 2**31 wraps to -2**31
+    order.bits = freed_bits(np.int64(order.bits))
     order.next = book.free_head
     book.free_head = slot
+
+
+@kernel(inline=True)
+def freed_bits(bits):
+    """ORDER.bits of a slot that becomes free: no flags, the next generation."""
+    bits = (bits | FLAG_BITS) + 1
+    return ((bits + 2**31) & 0xFFFF_FFFF) - 2**31  # 2**31 wraps to -2**31
 
 
 @kernel(inline=True)
