@@ -1,7 +1,9 @@
 """From outside 64-bit numbers to small ones inside: an open-addressing hash of 8-byte entries.
 
-An entry is (32 high bits of the hash) << 32 | (index + 1), 0 when empty. The key itself stands in `keys[index]`, looked
-at only when those bits agree. The place an entry wants is its highest bits, so a deletion can shift entries back.
+A key is mixed into another 64-bit number, one to one. An entry is its high half << 32 | (index + 1), 0 when empty; its
+low half can be kept with whatever the index names (an order's tag), so that a look there, where one goes anyway, tells
+whether the key is the same; else the key itself stands in `keys[index]`. The place an entry wants is its highest bits,
+so a deletion can shift entries back.
 """
 
 from __future__ import annotations
@@ -18,10 +20,22 @@ GOLDEN = -7046029254386353131
 
 
 @kernel(inline=True)
+def mixed(key):
+    """A key, mixed: both steps can be undone, the second because the factor is odd."""
+    return (int(key) ^ ((int(key) >> 32) & LOW)) * GOLDEN
+
+
+@kernel(inline=True)
 def hash_of(key):
-    """32 bits of a key, well mixed, as an int64."""
-    folded = int(key) ^ (int(key) >> 32)
-    return ((folded * GOLDEN) >> 32) & LOW
+    """High half of a mixed key, as an int64 from 0 on."""
+    return (mixed(key) >> 32) & LOW
+
+
+@kernel(inline=True)
+def rest_of(key):
+    """Low half of a mixed key, as an int32 holds it."""
+    low = mixed(key) & LOW
+    return low - ((low >> 31) << 32)
 
 
 @kernel(inline=True)
@@ -38,6 +52,24 @@ def find_key(table, shift, keys, key):
             index = (entry & LOW) - 1
             if keys[index] == key:
                 return index
+        at = (at + 1) & mask
+
+
+@kernel(inline=True)
+def find_order(table, shift, m, h, key):
+    """Slot of the order whose id is `key`, NIL when there is none; each order's `tag` is the `rest_of` its id."""
+    tag = hash_of(key)
+    rest = rest_of(key)
+    at = tag >> shift
+    mask = (1 << (32 - shift)) - 1
+    while True:
+        entry = table[at]
+        if entry == 0:
+            return np.int64(NIL)
+        if (entry >> 32) & LOW == tag:
+            slot = (entry & LOW) - 1
+            if m.orders[m.books[h].orders_base + slot].tag == rest:
+                return slot
         at = (at + 1) & mask
 
 

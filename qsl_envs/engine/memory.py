@@ -15,7 +15,7 @@ from qsl_envs.engine.stream import GROWS, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, S
 from qsl_envs.errors import DataError
 from qsl_envs.kernel.arena import Layout
 
-MAGIC = b"QSLBOOK1"
+MAGIC = b"QSLBOOK2"
 STATE_FIELDS = 16
 PARTICIPANTS = 64
 

@@ -34,7 +34,7 @@ from qsl_envs.engine.constants import (
     SELL,
     UNCROSS,
 )
-from qsl_envs.engine.ids import erase_key, fetch_place, find_key, insert_key, likely_index
+from qsl_envs.engine.ids import erase_key, fetch_place, find_key, find_order, insert_key, likely_index, rest_of
 from qsl_envs.engine.machine import begin_message, refuse, resume
 from qsl_envs.engine.messages import (
     BAD_OFFSET_BIT,
@@ -50,7 +50,7 @@ from qsl_envs.engine.messages import (
     TRADE,
 )
 from qsl_envs.engine.phase import start_call, uncross
-from qsl_envs.engine.plain import cancel_order, reduce_order, submit_plain
+from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import has_ext, has_slot
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import BookArrays
@@ -136,20 +136,26 @@ def run_stream(names, h, now_ns):
     book = m.books[h]
     last_trade = state[TRADE_ROOM] - np.int64(book.num_events_max)
     shift = state[SHIFT]
+    grows = state[GROWS]
+    num_messages = state[NUM_MESSAGES]
+    first_seq = state[FIRST_SEQ]
+    num_trades = state[NUM_TRADES]
     n = state[NEXT]
     need = FINISHED
-    while n < state[NUM_MESSAGES]:
-        if state[NUM_TRADES] > last_trade:
+    while n < num_messages:
+        if num_trades > last_trade:
             need = NEED_TRADES
             break
-        fetch_ahead(names, h, n)
+        if n + AHEAD < num_messages:
+            fetch_ahead(names, h, shift, n)
         message = messages[n]
         order_id = message.order_id
         if book.suspended != 0:
             resume(m, h, now_ns)
             name_order(names, h, own_id(names, n), 1 if message.action == REPLACE else 0)
+            answer = report_of(m, h)
         elif message.action == ADD:
-            if state[GROWS] != 0 and not has_slot(m, h):
+            if grows != 0 and not has_slot(m, h):
                 need = NEED_POOL
                 break
             owner = np.int64(NIL)
@@ -159,8 +165,9 @@ def run_stream(names, h, now_ns):
                     need = NEED_PARTICIPANTS
                     break
             state[NAMED] = 0
-            if find_key(names.table, shift, names.order_ids, order_id) != NIL:
+            if find_order(names.table, shift, m, h, order_id) != NIL:
                 reject(m, h, DUPLICATE_ORDER)
+                answer = report_of(m, h)
             else:
                 side = np.int64(message.side)
                 price = message.price
@@ -174,60 +181,57 @@ def run_stream(names, h, now_ns):
                     price = np.int64(1) if side == SELL else np.int64(PRICE_MAX)
                 plain = plain and (tif == GTC or tif == DAY or tif == IOC) and message.post_only == POST_OFF
                 if plain and side >> 1 == 0 and 1 <= qty <= QTY_MAX and 1 <= price <= PRICE_MAX:
-                    submit_plain(m, h, side, price, qty, ioc, 0, owner, NIL)
+                    answer = place_plain(m, h, side, price, qty, ioc, 0, owner, rest_of(order_id))
                 else:
-                    if state[GROWS] != 0 and not has_ext(m, h):
+                    if grows != 0 and not has_ext(m, h):
                         need = NEED_POOL
                         break
                     submit_message(names, h, now_ns, n, owner)
-                slot = np.int64(book.slot)
+                    answer = report_of(m, h)
+                slot = answer[5]
                 if slot != NIL:
                     insert_key(names.table, shift, order_id, slot)
                     names.order_ids[slot] = order_id
-                    names.filled[slot] = book.filled_qty
+                    names.filled[slot] = answer[2]
                     state[NAMED] = 1
         elif message.action == CANCEL:
-            slot = find_key(names.table, shift, names.order_ids, order_id)
-            cancel_order(m, h, slot)
+            slot = find_order(names.table, shift, m, h, order_id)
+            answer = withdraw_plain(m, h, slot)
             if slot != NIL:
                 erase_key(names.table, shift, order_id, slot)
         elif message.action == REDUCE:
-            slot = find_key(names.table, shift, names.order_ids, order_id)
-            reduce_order(m, h, slot, message.qty)
-            if book.status == CANCELED:
+            slot = find_order(names.table, shift, m, h, order_id)
+            answer = reduce_plain(m, h, slot, message.qty)
+            if answer[0] == CANCELED:
                 erase_key(names.table, shift, order_id, slot)
         else:
-            if state[GROWS] != 0 and not has_ext(m, h):
+            if grows != 0 and not has_ext(m, h):
                 need = NEED_POOL
                 break
             state[NAMED] = 0
             other_action(names, h, now_ns, n)
+            answer = report_of(m, h)
         if book.num_events > 0:
-            drain_events(names, h, state[FIRST_SEQ] + n, own_id(names, n))
+            num_trades = drain_events(names, h, first_seq + n, own_id(names, n), num_trades)
         if book.suspended != 0:
             continue
         report = names.reports[n]
         report.order_id = order_id
-        report.notional = book.notional
-        report.filled_qty = book.filled_qty
-        report.leaves_qty = book.leaves_qty
-        report.reason = book.reason
-        report.status = book.status
+        report.status, report.reason, report.filled_qty, report.leaves_qty, report.notional, slot = answer
         n += 1
+    state[NUM_TRADES] = num_trades
     state[NEXT] = n
     return need
 
 
 @kernel(inline=True)
-def fetch_ahead(names, h, n):
-    """Bring near what the messages to come will look at: first the place of the id, then the order and its name."""
-    state = names.state
-    if n + AHEAD < state[NUM_MESSAGES]:
-        fetch_place(names.table, state[SHIFT], names.messages[n + AHEAD].order_id)
-        slot = likely_index(names.table, state[SHIFT], names.messages[n + (AHEAD >> 1)].order_id)
-        slot = max(slot, 0)  # an id that is not known: a branch would be guessed wrongly half of the time
-        prefetch(names.order_ids, slot)
-        prefetch(names.book.orders, names.book.books[h].orders_base + slot)
+def fetch_ahead(names, h, shift, n):
+    """Bring near what the messages to come will look at: first the place of the id, then the order."""
+    m = names.book
+    fetch_place(names.table, shift, names.messages[n + AHEAD].order_id)
+    slot = likely_index(names.table, shift, names.messages[n + (AHEAD >> 1)].order_id)
+    # slot 0 for an id that is not known: a branch would be guessed wrongly half of the time
+    prefetch(m.orders, m.books[h].orders_base + max(slot, 0))
 
 
 @kernel
@@ -253,11 +257,19 @@ def name_order(names, h, order_id, replaced):
     if slot == NIL or names.state[NAMED] != 0:
         return
     names.state[NAMED] = 1
-    insert_key(names.table, names.state[SHIFT], order_id, slot)
-    names.order_ids[slot] = order_id
+    enter_name(names, h, order_id, slot)
     if replaced == 0:
         names.filled[slot] = 0
     names.filled[slot] += names.book.books[h].filled_qty
+
+
+@kernel(inline=True)
+def enter_name(names, h, order_id, slot):
+    """Enter the id of the order in a slot."""
+    m = names.book
+    insert_key(names.table, names.state[SHIFT], order_id, slot)
+    names.order_ids[slot] = order_id
+    m.orders[m.books[h].orders_base + slot].tag = rest_of(order_id)
 
 
 @kernel
@@ -307,7 +319,7 @@ def submit_message(names, h, now_ns, n, owner):
         given_offset(has, np.int64(message.offset)),
         np.int64(message.post_only),
         owner,
-        NIL,
+        rest_of(message.order_id),
         message.expire_ns if message.tif == GTD else np.int64(NIL),
     )
 
@@ -344,8 +356,8 @@ def replace_message(names, h, now_ns, n):
     has = np.int64(message.has)
     shift = names.state[SHIFT]
     old_id, new_id = message.order_id, own_id(names, n)
-    slot = find_key(names.table, shift, names.order_ids, old_id)
-    if slot != NIL and new_id != old_id and find_key(names.table, shift, names.order_ids, new_id) != NIL:
+    slot = find_order(names.table, shift, m, h, old_id)
+    if slot != NIL and new_id != old_id and find_order(names.table, shift, m, h, new_id) != NIL:
         reject(m, h, DUPLICATE_ORDER)
         return
     replace_order(
@@ -367,33 +379,43 @@ def replace_message(names, h, now_ns, n):
 
 
 @kernel
-def drain_events(names, h, seq, taker_id):
-    """Turn the events of a message into trades, and forget the names of orders that are gone."""
+def drain_events(names, h, seq, taker_id, num_trades):
+    """Turn the events of a message into trades, and forget the names of orders that are gone.
+
+    Returns: the number of trades written so far, `num_trades` before.
+    """
     m = names.book
     book = m.books[h]
-    state = names.state
+    table = names.table
+    shift = names.state[SHIFT]
+    base = book.events_base
     for k in range(np.int64(book.num_events)):
-        event = m.events[book.events_base + k]
+        event = m.events[base + k]
         kind = np.int64(event.kind)
         slot = np.int64(event.slot)
+        gone = event.leaves_qty == 0
         if kind == EV_FILL:
-            trade = names.trades[state[NUM_TRADES]]
-            state[NUM_TRADES] += 1
+            maker_id = names.order_ids[slot]
+            trade = names.trades[num_trades]
+            num_trades += 1
             trade.seq = seq
-            trade.maker_order_id = names.order_ids[slot]
+            trade.maker_order_id = maker_id
             trade.taker_order_id = taker_id
             trade.price = event.price
             trade.qty = event.qty
-            names.filled[slot] += np.int64(event.qty)
             other = np.int64(event.taker_slot)
             if other != NIL:
                 trade.taker_order_id = names.order_ids[other]
                 names.filled[other] += np.int64(event.qty)
                 if m.orders[book.orders_base + other].bits & LIVE_BIT == 0:
-                    erase_key(names.table, state[SHIFT], names.order_ids[other], other)
-        gone = kind == EV_FILL or kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE
-        if kind == EV_DECREMENTED:
-            gone = True
-        if gone and event.leaves_qty == 0:
-            erase_key(names.table, state[SHIFT], names.order_ids[slot], slot)
+                    erase_key(table, shift, names.order_ids[other], other)
+            if gone:
+                erase_key(table, shift, maker_id, slot)
+            else:
+                names.filled[slot] += np.int64(event.qty)
+        elif gone and (
+            kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE or kind == EV_DECREMENTED
+        ):
+            erase_key(table, shift, names.order_ids[slot], slot)
     book.num_events = 0
+    return num_trades
