@@ -26,7 +26,7 @@ from qsl_envs.engine.constants import (
     SELL,
     UNCROSS,
 )
-from qsl_envs.engine.ids import find_key
+from qsl_envs.engine.ids import find_order
 from qsl_envs.engine.ladder import no_best
 from qsl_envs.engine.listing import list_pending, list_side
 from qsl_envs.engine.memory import BookMemory
@@ -328,7 +328,7 @@ class OrderBook:
             order_type = words.TYPE_WORDS[int(exts[order["ext"]]["kind"])]
             rows.append(
                 (
-                    int(memory.names.order_ids[slot]),
+                    int(memory.names.slots["order_id"][slot]),
                     words.SIDE_WORDS[int(order["bits"]) & 1],
                     order_type,
                     int(order["leaves_qty"]),
@@ -393,7 +393,7 @@ class OrderBook:
 
     def _slot(self, order_id: int) -> int:
         names = self._memory.names
-        return int(find_key(names.table, names.state[SHIFT], names.order_ids, order_id))
+        return int(find_order(names.table, names.state[SHIFT], self._memory.arrays, self._memory.h, order_id))
 
     def _send(self, action: int, order_id: Any, **values: Any) -> Report:
         message = self._message[0]

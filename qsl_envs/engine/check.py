@@ -22,7 +22,7 @@ from qsl_envs.engine.constants import (
     SPECIAL_BIT,
     STOP_BIT,
 )
-from qsl_envs.engine.ids import find_key, find_order
+from qsl_envs.engine.ids import find_order
 from qsl_envs.engine.ladder import depth_of, price_at
 from qsl_envs.engine.listing import slots_of_side
 from qsl_envs.engine.memory import BookMemory
@@ -185,8 +185,7 @@ def _check_names(memory: BookMemory, live: set[int]) -> None:
     """Every live order is found by its name, and nothing else is."""
     names = memory.names
     for slot in live:
-        found = find_key(names.table, names.state[SHIFT], names.order_ids, names.order_ids[slot])
+        order_id = int(names.slots["order_id"][slot])
+        found = find_order(names.table, names.state[SHIFT], memory.arrays, memory.h, order_id)
         assert found == slot, f"slot {slot} is not found by its id"
-        found = find_order(names.table, names.state[SHIFT], memory.arrays, memory.h, names.order_ids[slot])
-        assert found == slot, f"slot {slot} has another tag than its id's"
     assert np.count_nonzero(names.table) == len(live), "the table names orders that are gone"

@@ -74,7 +74,7 @@ def list_side(memory: BookMemory, side: int) -> np.ndarray:
     slots = np.concatenate(slots_of_side(memory, side))
     orders = memory.section("orders")[slots]
     rows = np.zeros(len(slots), ROW)
-    rows["order_id"] = memory.names.order_ids[slots]
+    rows["order_id"] = memory.names.slots["order_id"][slots]
     rows["price"] = np.where(orders["bits"] & PARKED_BIT, NIL, orders["price"])
     rows["qty"] = orders["leaves_qty"]
     rows["display_qty"] = orders["leaves_qty"]

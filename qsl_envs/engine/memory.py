@@ -11,7 +11,7 @@ import numpy as np
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.ids import places_for, rebuild_table, shift_of
 from qsl_envs.engine.layout import add_book_sections, bind_books, book_arrays, init_books
-from qsl_envs.engine.stream import GROWS, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, SHIFT, Names
+from qsl_envs.engine.stream import GROWS, NAME, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, SHIFT, Names
 from qsl_envs.errors import DataError
 from qsl_envs.kernel.arena import Layout
 
@@ -34,8 +34,7 @@ class BookMemory:
         places = places_for(config.max_orders)
         self.names = Names(
             table=np.zeros(places, np.int64),
-            order_ids=np.zeros(config.max_orders, np.int64),
-            filled=np.zeros(config.max_orders, np.int64),
+            slots=np.zeros(config.max_orders, NAME),
             who=np.zeros(places_for(PARTICIPANTS), np.int64),
             participants=np.zeros(PARTICIPANTS, np.int64),
             state=np.zeros(STATE_FIELDS, np.int64),
@@ -82,9 +81,7 @@ class BookMemory:
         shift = shift_of(places)
         rebuild_table(self.names.table, table, shift)
         self.names.state[SHIFT] = shift
-        self.names = self.names._replace(
-            table=table, order_ids=_doubled(self.names.order_ids), filled=_doubled(self.names.filled)
-        )
+        self.names = self.names._replace(table=table, slots=_doubled(self.names.slots))
 
     def grow_participants(self) -> None:
         """Double the room for participants."""
@@ -123,7 +120,7 @@ class BookMemory:
             start += size
             parts = {}
             for name, dtype, count in head["parts"]:
-                parts[name] = np.frombuffer(data, dtype, count, start).copy()
+                parts[name] = np.frombuffer(data, NAME if name == "slots" else dtype, count, start).copy()
                 start += parts[name].nbytes
         except (struct.error, ValueError) as error:
             raise DataError(f"snapshot: damaged, {len(data)} bytes ({error})") from error

@@ -53,7 +53,7 @@ from qsl_envs.engine.phase import start_call, uncross
 from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import has_ext, has_slot
 from qsl_envs.engine.reasons import Reason
-from qsl_envs.engine.state import BookArrays
+from qsl_envs.engine.state import BookArrays, record
 from qsl_envs.engine.withdraw import cancel_all, run_deadlines
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
@@ -76,22 +76,28 @@ NUM_MESSAGES, TRADE_ROOM, PARTICIPANT_ROOM = 8, 9, 10
 message that comes next; seq of the first message; 1: the message's own order has its name; lengths of the arrays."""
 
 
+NAME = record(
+    16,
+    ("order_id", "i8"),
+    ("filled_qty", "i8"),  # lots that have traded
+)
+"""What the outside knows of the order in a slot."""
+
+
 class Names(NamedTuple):
     """Outside names of a book's orders and participants.
 
     | field          | dtype   | meaning                                          |
     | -------------- | ------- | ------------------------------------------------ |
     | `table`        | int64   | hash from order ids to slots                     |
-    | `order_ids`    | int64   | per slot: the order's id                         |
-    | `filled`       | int64   | per slot: lots of the order that have traded     |
+    | `slots`        | NAME    | per slot: the order's id, what of it has traded  |
     | `who`          | int64   | hash from participants to owners                 |
     | `participants` | int64   | per owner: the participant                       |
     | `state`        | int64   | see the constants of `stream`                    |
     """
 
     table: np.ndarray
-    order_ids: np.ndarray
-    filled: np.ndarray
+    slots: np.ndarray
     who: np.ndarray
     participants: np.ndarray
     state: np.ndarray
@@ -102,8 +108,7 @@ class StreamArrays(Views):
 
     book = inside(BookArrays)
     table = outside(np.int64)
-    order_ids = outside(np.int64)
-    filled = outside(np.int64)
+    slots = outside(NAME)
     who = outside(np.int64)
     participants = outside(np.int64)
     state = outside(np.int64)
@@ -119,8 +124,9 @@ def stream_arrays(
     names.state[NUM_MESSAGES] = len(messages)
     names.state[TRADE_ROOM] = len(trades)
     names.state[PARTICIPANT_ROOM] = len(names.participants)
-    records = {"messages": messages, "reports": reports, "trades": trades}
-    return StreamArrays(arena, **names._asdict(), **{key: value.view(np.recarray) for key, value in records.items()})
+    records = {"messages": messages, "reports": reports, "trades": trades, "slots": names.slots}
+    records = {key: value.view(np.recarray) for key, value in records.items()}
+    return StreamArrays(arena, **names._asdict() | records)
 
 
 @kernel
@@ -191,8 +197,9 @@ def run_stream(names, h, now_ns):
                 slot = answer[5]
                 if slot != NIL:
                     insert_key(names.table, shift, order_id, slot)
-                    names.order_ids[slot] = order_id
-                    names.filled[slot] = answer[2]
+                    name = names.slots[slot]
+                    name.order_id = order_id
+                    name.filled_qty = answer[2]
                     state[NAMED] = 1
         elif message.action == CANCEL:
             slot = find_order(names.table, shift, m, h, order_id)
@@ -231,7 +238,9 @@ def fetch_ahead(names, h, shift, n):
     fetch_place(names.table, shift, names.messages[n + AHEAD].order_id)
     slot = likely_index(names.table, shift, names.messages[n + (AHEAD >> 1)].order_id)
     # slot 0 for an id that is not known: a branch would be guessed wrongly half of the time
-    prefetch(m.orders, m.books[h].orders_base + max(slot, 0))
+    slot = max(slot, 0)
+    prefetch(m.orders, m.books[h].orders_base + slot)
+    prefetch(names.slots, slot)
 
 
 @kernel
@@ -259,8 +268,8 @@ def name_order(names, h, order_id, replaced):
     names.state[NAMED] = 1
     enter_name(names, h, order_id, slot)
     if replaced == 0:
-        names.filled[slot] = 0
-    names.filled[slot] += names.book.books[h].filled_qty
+        names.slots[slot].filled_qty = 0
+    names.slots[slot].filled_qty += names.book.books[h].filled_qty
 
 
 @kernel(inline=True)
@@ -268,7 +277,7 @@ def enter_name(names, h, order_id, slot):
     """Enter the id of the order in a slot."""
     m = names.book
     insert_key(names.table, names.state[SHIFT], order_id, slot)
-    names.order_ids[slot] = order_id
+    names.slots[slot].order_id = order_id
     m.orders[m.books[h].orders_base + slot].tag = rest_of(order_id)
 
 
@@ -371,7 +380,7 @@ def replace_message(names, h, now_ns, n):
         given(has, HAS_STOP, np.int64(message.stop_price)),
         given_offset(has, np.int64(message.offset)),
         1 if has & (HAS_OFFSET | BAD_OFFSET_BIT) else 0,
-        names.filled[slot] if has & TOTAL_BIT and slot != NIL else np.int64(0),
+        names.slots[slot].filled_qty if has & TOTAL_BIT and slot != NIL else np.int64(0),
     )
     if m.books[h].status != REJECT:
         erase_key(names.table, shift, old_id, slot)
@@ -395,7 +404,7 @@ def drain_events(names, h, seq, taker_id, num_trades):
         slot = np.int64(event.slot)
         gone = event.leaves_qty == 0
         if kind == EV_FILL:
-            maker_id = names.order_ids[slot]
+            maker_id = names.slots[slot].order_id
             trade = names.trades[num_trades]
             num_trades += 1
             trade.seq = seq
@@ -405,17 +414,17 @@ def drain_events(names, h, seq, taker_id, num_trades):
             trade.qty = event.qty
             other = np.int64(event.taker_slot)
             if other != NIL:
-                trade.taker_order_id = names.order_ids[other]
-                names.filled[other] += np.int64(event.qty)
+                trade.taker_order_id = names.slots[other].order_id
+                names.slots[other].filled_qty += np.int64(event.qty)
                 if m.orders[book.orders_base + other].bits & LIVE_BIT == 0:
-                    erase_key(table, shift, names.order_ids[other], other)
+                    erase_key(table, shift, names.slots[other].order_id, other)
             if gone:
                 erase_key(table, shift, maker_id, slot)
             else:
-                names.filled[slot] += np.int64(event.qty)
+                names.slots[slot].filled_qty += np.int64(event.qty)
         elif gone and (
             kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE or kind == EV_DECREMENTED
         ):
-            erase_key(table, shift, names.order_ids[slot], slot)
+            erase_key(table, shift, names.slots[slot].order_id, slot)
     book.num_events = 0
     return num_trades
