@@ -1,8 +1,10 @@
-"""Speed of the matching engine on one core: three standard streams, by handle and by 64-bit id; time of one message.
+"""Speed of the matching engine on one core: three standard streams, by handle, by 64-bit id, and with accounts.
 
 near: 45 % adds, 45 % cancels, 5 % reductions, 5 % orders that trade, ~1,000 live orders near the touch. deep: the same
 with 100,000 live orders over 2,000 ticks. sweep: market orders that take 5 to 50 orders each, with refills. Every
-message gets a report and every fill an event. Rounds of all lines are interleaved; a figure is the median of rounds.
+message gets a report and every fill an event. "Accounts" is everything on, by handle: risk gate with inventory cap,
+self-trade check, double-entry accounts, fees (what exactly: `benchmarks/order_accounts.py`). Rounds of all lines are
+interleaved; a figure is the median of rounds. The digest is of every message's status, fills and rest: one a stream.
 """
 
 from __future__ import annotations
@@ -14,24 +16,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.order_streams import DEEP, NEAR, SWEEP, Stream, stream_of, with_ids
+from benchmarks.order_accounts import Accounts, account_market, run_accounts, serve, with_owners
+from benchmarks.order_streams import DEEP, MID, NEAR, SWEEP, Stream, stream_of, with_ids
 from benchmarks.report import Row, clock, main
-from qsl_envs.engine.handles import (  # fmt: skip
-    HANDLE_REPORT,
-    apply_message,
-    finish_message,
-    handle_arrays,
-    run_handles,
-    write_handle_report,
-)
+from qsl_envs.engine.handles import HANDLE_REPORT, handle_arrays, run_handles, serve_handle
 from qsl_envs.engine.messages import REPORT, TRADE
-from qsl_envs.engine.plain import report_of
 from qsl_envs.engine.stream import FIRST_SEQ, NEXT, NUM_TRADES, run_stream, stream_arrays
 from qsl_envs.kernel.bits import cycles
 from qsl_envs.kernel.jit import kernel
 
 COARSE_NS = 60
-MUST = {"near": (70, 50), "deep": (45, 20), "sweep": (48, 33)}
+MUST = {"near": (70, 50, 60), "deep": (45, 20, 38), "sweep": (48, 33, 40)}
 
 
 class ByHandle:
@@ -93,30 +88,58 @@ class ById:
     digest = ByHandle.digest
 
 
+class ByAccounts:
+    """Plays the same stream by handle, with everything on."""
+
+    def __init__(self, by_handle: ByHandle) -> None:
+        stream = by_handle.stream
+        config = stream.memory.config
+        self.market = Accounts(account_market(config.max_orders, config.window_ticks, config.max_events, MID))
+        warm_up, self.messages = with_owners(stream.warm_up), with_owners(stream.messages)
+        reports = np.zeros(len(warm_up), HANDLE_REPORT)
+        run_accounts(self.market.arrays(warm_up, reports), self.market.r, self.market.h, len(warm_up))
+        self.start = self.market.arena.copy()
+        self.reports = np.zeros(len(self.messages), HANDLE_REPORT)
+        self.arrays = self.market.arrays(self.messages, self.reports)
+
+    def rewind(self) -> None:
+        self.market.arena[:] = self.start
+
+    def play(self) -> None:
+        run_accounts(self.arrays, self.market.r, self.market.h, len(self.reports))
+
+    digest = ByHandle.digest
+
+
 def measure_speed(smoke: bool) -> list[Row]:
     """Claim: tens of millions of messages a second on one core, each with its report."""
     length, rounds = (2_000, 1) if smoke else (1_000_000, 7)
-    players = []
+    players: list[tuple[ByHandle, ById, ByAccounts]] = []
     for kind in (NEAR, DEEP, SWEEP):
         by_handle = ByHandle(stream_of(kind, length, 200 if smoke else None))
-        by_id = ById(by_handle)
-        by_id.play()
-        if by_id.digest() != by_handle.digest():
-            raise RuntimeError(f"{by_handle.stream.name}: ids and handles give different reports")
-        players.append((by_handle, by_id))
-    everyone = [player for pair in players for player in pair]
+        three = (by_handle, ById(by_handle), ByAccounts(by_handle))
+        for player in three:
+            player.rewind()
+            player.play()
+        if len({player.digest() for player in three}) != 1:
+            raise RuntimeError(f"{by_handle.stream.name}: handles, ids and accounts give different reports")
+        three[2].market.check()
+        players.append(three)
+    everyone = [player for three in players for player in three]
     seconds = interleave([(player.rewind, player.play) for player in everyone], rounds)
     rates = [length / statistics.median(taken) / 1e6 for taken in seconds]
     rows = []
-    for k, (by_handle, _) in enumerate(players):
+    for k, (by_handle, _, _) in enumerate(players):
         name = by_handle.stream.name
         rows.append(
             Row(
                 stream=name,
-                handles_M_per_s=rates[2 * k],
-                ids_M_per_s=rates[2 * k + 1],
+                handles_M_per_s=rates[3 * k],
+                ids_M_per_s=rates[3 * k + 1],
+                accounts_M_per_s=rates[3 * k + 2],
                 must_handles=MUST[name][0],
                 must_ids=MUST[name][1],
+                must_accounts=MUST[name][2],
                 digest=by_handle.digest(),
             )
         )
@@ -138,16 +161,20 @@ def interleave(tasks: list[tuple[Callable, Callable]], rounds: int) -> list[list
 @kernel
 def time_messages(x, h, count, batch, taken):
     """Play a stream and write the cycles that each batch of messages took, reports included."""
-    book = x.book.books[h]
     for k in range(count // batch):
         start = cycles()
         for n in range(k * batch, (k + 1) * batch):
-            answer = apply_message(x, h, n)
-            fills = np.int64(book.num_events)
-            if book.suspended != 0:
-                fills = finish_message(x, h)
-                answer = report_of(x.book, h)
-            write_handle_report(x, h, n, fills, answer)
+            serve_handle(x, h, n)
+        taken[k] = cycles() - start
+
+
+@kernel
+def time_accounts(m, r, h, count, batch, taken):
+    """The same with everything on."""
+    for k in range(count // batch):
+        start = cycles()
+        for n in range(k * batch, (k + 1) * batch):
+            serve(m, r, h, n)
         taken[k] = cycles() - start
 
 
@@ -188,26 +215,31 @@ def measure_latency(smoke: bool) -> list[Row]:
     batch = 64 if own / rate > COARSE_NS else 1
     rows = []
     for kind in (NEAR, DEEP, SWEEP):
-        player = ByHandle(stream_of(kind, length, 200 if smoke else None))
-        taken = np.zeros(length // batch, np.int64)
-        quantiles = []
-        for _ in range(rounds + 1):
-            player.rewind()
-            time_messages(player.arrays, player.stream.memory.h, length, batch, taken)
-            ns = np.maximum(taken - own, 0) / rate / batch
-            quantiles.append([*np.quantile(ns, (0.5, 0.99, 0.999)), ns.max()])
-        p50, p99, p999, worst = np.median(quantiles[1:], axis=0)
-        rows.append(
-            Row(
-                stream=player.stream.name,
-                batch=batch,
-                p50_ns=float(p50),
-                p99_ns=float(p99),
-                p999_ns=float(p999),
-                worst_ns=float(worst),
-                clock_ns=own / rate,
+        bare = ByHandle(stream_of(kind, length, 200 if smoke else None))
+        for player in (bare, ByAccounts(bare)):
+            taken = np.zeros(length // batch, np.int64)
+            quantiles = []
+            for _ in range(rounds + 1):
+                player.rewind()
+                if isinstance(player, ByHandle):
+                    time_messages(player.arrays, player.stream.memory.h, length, batch, taken)
+                else:
+                    time_accounts(player.arrays, player.market.r, player.market.h, length, batch, taken)
+                ns = np.maximum(taken - own, 0) / rate / batch
+                quantiles.append([*np.quantile(ns, (0.5, 0.99, 0.999)), ns.max()])
+            p50, p99, p999, worst = np.median(quantiles[1:], axis=0)
+            rows.append(
+                Row(
+                    stream=bare.stream.name,
+                    all_on=player is not bare,
+                    batch=batch,
+                    p50_ns=float(p50),
+                    p99_ns=float(p99),
+                    p999_ns=float(p999),
+                    worst_ns=float(worst),
+                    clock_ns=own / rate,
+                )
             )
-        )
     return rows
 
 

@@ -132,6 +132,19 @@ def finish_message(x, h):
     return num_fills
 
 
+@kernel(inline=True)
+def serve_handle(x, h, n):
+    """Process message `n` to its end and report it; return the number of its fills."""
+    book = x.book.books[h]
+    answer = apply_message(x, h, n)
+    fills = np.int64(book.num_events)
+    if book.suspended != 0:
+        fills = finish_message(x, h)
+        answer = report_of(x.book, h)
+    write_handle_report(x, h, n, fills, answer)
+    return fills
+
+
 @kernel
 def run_handles(x, h, count):
     """Process the first `count` messages in order and report each; return the number of fills.
@@ -139,18 +152,10 @@ def run_handles(x, h, count):
     The events of a message are its fills, one EV_FILL each; those of a message that overflows are counted as they are
     drained.
     """
-    m = x.book
-    book = m.books[h]
     num_fills = np.int64(0)
     for n in range(count):
         if n + AHEAD < count:
             fetch_order(x, h, n + AHEAD)
             fetch_neighbors(x, h, n + (AHEAD >> 1))
-        answer = apply_message(x, h, n)
-        fills = np.int64(book.num_events)
-        if book.suspended != 0:
-            fills = finish_message(x, h)
-            answer = report_of(m, h)
-        num_fills += fills
-        write_handle_report(x, h, n, fills, answer)
+        num_fills += serve_handle(x, h, n)
     return num_fills

@@ -319,9 +319,7 @@ def withdraw_plain(m, h, slot):
 
 @kernel(inline=True)
 def is_plain(m, h, slot):
-    """Whether a slot holds an order that stands in the displayed queue of a level of the window, or did not come to
-    be special.
-    """
+    """Whether the order in a slot is alive, shows all it has, and stands inside the window."""
     bits = np.int64(m.orders[m.books[h].orders_base + slot].bits)
     return bits & (LIVE_BIT | SPECIAL_BIT | OUTSIDE_BIT) == LIVE_BIT
 

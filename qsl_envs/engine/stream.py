@@ -422,9 +422,7 @@ def drain_events(names, h, seq, taker_id, num_trades):
                 erase_key(table, shift, maker_id, slot)
             else:
                 names.slots[slot].filled_qty += np.int64(event.qty)
-        elif gone and (
-            kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE or kind == EV_DECREMENTED
-        ):
+        elif gone and (kind == EV_CANCELED or kind == EV_EXPIRED or kind == EV_STOP_DONE or kind == EV_DECREMENTED):
             erase_key(table, shift, names.slots[slot].order_id, slot)
     book.num_events = 0
     return num_trades

@@ -1,0 +1,213 @@
+"""The standard streams with everything on: risk gate, self-trade check, accounts, fees; one venue, no network.
+
+Every new order passes the market's own gate (`market.gate.check_new`: size, open orders, inventory cap and notional cap
+with open orders at their worst case, message rate), the engine looks for self-trades at every fill, every fill is
+booked on both sides (`market.ledger`: cash, inventory, basis, realized profit, fees and rebates, the venue's account),
+and the gate's open lots follow each fill, cancel and reduction. What the market does beyond that is not here: links,
+reports under way, the sender's own books, the public tape.
+
+64 participants: 48 whose orders rest, on both sides, and 16 who take. So every check runs and none ever refuses, and
+the book does exactly what it does in the other lines: the digest is the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
+from qsl_envs.engine.handles import HANDLE_MESSAGE, HANDLE_REPORT, write_handle_report
+from qsl_envs.engine.machine import resume
+from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
+from qsl_envs.engine.pool import slot_of
+from qsl_envs.engine.state import BookArrays
+from qsl_envs.kernel.bits import prefetch
+from qsl_envs.kernel.jit import kernel
+from qsl_envs.kernel.views import Views, inside, outside
+from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
+from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token
+from qsl_envs.market.layout import init_row, market_arrays, market_layout
+from qsl_envs.market.ledger import (
+    MAKER,
+    TAKER,
+    account_of,
+    accrue_short,
+    book_trade,
+    entity_of_venue,
+    pay_fee,
+    trade_fee,
+)
+from qsl_envs.market.state import ACCOUNT, GATE, RUN, TAPE, TRADER, VENUE
+from qsl_envs.replay.events import EVENT_ROW
+
+MAKERS, TAKERS = 48, 16
+AHEAD = 12
+"""Messages by which an order is fetched ahead of its turn."""
+
+
+class AccountArrays(Views):
+    """One market without its network, and a stream that names orders by handle."""
+
+    book = inside(BookArrays)
+    runs = inside(RUN)
+    accounts = inside(ACCOUNT)
+    gates = inside(GATE)
+    traders = inside(TRADER)
+    venues = inside(VENUE)
+    tapes = inside(TAPE)
+    messages = outside(HANDLE_MESSAGE)
+    reports = outside(HANDLE_REPORT)
+
+
+def account_market(max_orders: int, window_ticks: int, max_events: int, start_price: int) -> MarketConfig:
+    """One venue with fees and self-trade prevention, 64 participants with limits that are wide enough."""
+    risk = RiskConfig(
+        max_inventory=10**8,
+        max_order_qty=10**6,
+        max_notional=2**59,
+        max_open_orders=2**30,
+        messages_per_s=1e9,
+        burst=10**9,
+    )
+    return MarketConfig(
+        venues=(VenueConfig(),),
+        symbols=(SymbolConfig(start_price=start_price),),
+        participants=tuple(ParticipantConfig(name=f"p{k}", risk=risk) for k in range(MAKERS + TAKERS)),
+        flow=None,
+        size=SizeConfig(max_orders=max_orders, window_ticks=window_ticks, max_events=max_events),
+    )
+
+
+def with_owners(messages: np.ndarray) -> np.ndarray:
+    """The same messages, every order with an owner."""
+    owned = messages.copy()
+    number = np.arange(len(messages), dtype=np.int64) * 2654435761 % 2**32 >> 16
+    owned["owner"] = np.where(messages["ioc"] == 0, number % MAKERS, MAKERS + number % TAKERS)
+    return owned
+
+
+class Accounts:
+    """The arrays of such a market, at the start of a stream."""
+
+    def __init__(self, config: MarketConfig) -> None:
+        layout = market_layout(config)
+        self.arena = layout.allocate(1)
+        everything = market_arrays(self.arena, config, np.zeros(1, np.int64), np.zeros(1, EVENT_ROW).view(np.recarray))
+        init_row(everything, layout, config, 0)
+        self.r = layout.base("run")
+        self.h = int(everything.runs[self.r].books)
+        self.accounts = everything.accounts
+        self.first = int(everything.runs[self.r].accounts)
+        self.count = layout.count("accounts")
+        everything.book.books[self.h].publish = 0  # nobody reads the levels here
+
+    def arrays(self, messages: np.ndarray, reports: np.ndarray) -> AccountArrays:
+        """The arrays with a stream."""
+        return AccountArrays(self.arena, messages=messages.view(np.recarray), reports=reports.view(np.recarray))
+
+    def check(self) -> None:
+        """Nothing may be lost: inventory and cash over all accounts sum to zero.
+
+        Raises:
+            RuntimeError: they do not, or nothing was traded.
+        """
+        mine = self.accounts[self.first : self.first + self.count]
+        cash, inventory, fills = (int(mine[name].sum()) for name in ("cash", "inventory", "fills"))
+        if cash or inventory or not fills or not mine["realized"].any():
+            raise RuntimeError(f"accounts: cash {cash}, inventory {inventory}, fills {fills}")
+
+
+@kernel(inline=True)
+def settle(m, r, owner, role, sign, price, qty):
+    """Book one side of a fill: account, fee, the gate's position."""
+    run = m.runs[r]
+    account = m.accounts[account_of(m, r, owner, 0)]
+    accrue_short(account, run.now_ns)
+    book_trade(account, sign, price, qty, run.fee_unit)
+    fee = trade_fee(m, r, 0, account.volume, role, price, qty)
+    if fee != 0:
+        pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)], fee)
+    m.gates[gate_of(m, r, owner, 0)].position += sign * qty
+
+
+@kernel
+def settle_events(m, r, h, side, owner):
+    """Book the fills among the events; return their number."""
+    book = m.book.books[h]
+    sign = 1 if side == BUY else -1
+    fills = np.int64(0)
+    for k in range(np.int64(book.num_events)):
+        event = m.book.events[book.events_base + k]
+        maker = np.int64(event.owner)
+        price, qty = np.int64(event.price), np.int64(event.qty)
+        if event.kind == EV_FILL:
+            settle(m, r, owner, TAKER, sign, price, qty)
+            settle(m, r, maker, MAKER, -sign, price, qty)
+            fills += 1
+        shrink_order(m.gates[gate_of(m, r, maker, 0)], side ^ 1, price, qty, event.leaves_qty == 0)
+    return fills
+
+
+@kernel
+def serve_new(m, r, h, n):
+    """A new order: gate, engine, accounts; return (the report as `plain.place_plain`'s, number of fills)."""
+    message = m.messages[n]
+    side, price, qty = np.int64(message.side), np.int64(message.price), np.int64(message.qty)
+    owner, ioc = np.int64(message.owner), np.int64(message.ioc)
+    order_type = MARKET if ioc == MARKET_IOC else LIMIT
+    reason = check_new(m, r, owner, 0, side, order_type, price, qty, 0, 0, n)
+    if reason != 0:
+        m.book.books[h].num_events = 0
+        return (REJECT, reason, 0, 0, 0, NIL), 0
+    answer = place_plain(m.book, h, side, price, qty, ioc, 0, owner, NIL)
+    fills = np.int64(0)
+    if m.book.books[h].num_events > 0:
+        m.runs[r].now_ns = n
+        fills = settle_events(m, r, h, side, owner)
+        while m.book.books[h].suspended != 0:
+            resume(m.book, h, n)
+            fills += settle_events(m, r, h, side, owner)
+            answer = report_of(m.book, h)
+    if answer[5] != NIL:
+        open_order(m.gates[gate_of(m, r, owner, 0)], side, price, answer[3])
+    return answer, fills
+
+
+@kernel(inline=True)
+def serve_less(m, r, h, n):
+    """A cancel or a reduction: engine, gate; return as `serve_new`."""
+    message = m.messages[n]
+    slot = slot_of(m.book, h, message.handle)
+    if slot == NIL:
+        return withdraw_plain(m.book, h, slot), 0
+    order = m.book.orders[m.book.books[h].orders_base + slot]
+    owner, side, price = np.int64(order.owner), np.int64(order.bits) & 1, np.int64(order.price)
+    had = np.int64(order.leaves_qty)
+    gate = m.gates[gate_of(m, r, owner, 0)]
+    spend_token(gate, m.traders[m.runs[r].traders + owner], n)
+    if message.action == CANCEL:
+        answer = withdraw_plain(m.book, h, slot)
+    else:
+        answer = reduce_plain(m.book, h, slot, np.int64(message.qty))
+    shrink_order(gate, side, price, had - answer[3], answer[3] == 0)
+    return answer, 0
+
+
+@kernel(inline=True)
+def serve(m, r, h, n):
+    """Serve message `n` and report it."""
+    if m.messages[n].action == ADD:
+        answer, fills = serve_new(m, r, h, n)
+    else:
+        answer, fills = serve_less(m, r, h, n)
+    write_handle_report(m, h, n, fills, answer)
+
+
+@kernel
+def run_accounts(m, r, h, count):
+    """Serve the first `count` messages in order."""
+    book = m.book.books[h]
+    for n in range(count):
+        if n + AHEAD < count:
+            slot = m.messages[n + AHEAD].handle & 0xFFFF_FFFF
+            prefetch(m.book.orders, book.orders_base + (slot if slot < book.num_slots else np.int64(0)))
+        serve(m, r, h, n)
