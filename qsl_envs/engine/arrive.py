@@ -44,6 +44,7 @@ from qsl_envs.engine.life import append_market, detach_order, rest_order, start_
 from qsl_envs.engine.machine import (
     PEGS,
     begin_message,
+    market_limit,
     refuse,
     run_message,
     settle_order,
@@ -159,7 +160,7 @@ def arrive(
     market = order_type == MARKET or order_type == STOP
     at = price  # where it matches and rests
     if market:
-        at = np.int64(PRICE_MAX) if side == BUY else np.int64(1)
+        at = market_limit(m, h, side)
     elif order_type == PEGGED:
         at = np.int64(NIL)
         if not call:

@@ -172,6 +172,15 @@ def start_taker(m, h, home, stop, side, tif, market, owner, price, qty):
 
 
 @kernel
+def market_limit(m, h, side):
+    """Price up to which a market order trades: the end of the range, or the book's protective price."""
+    book = m.books[h]
+    if side == BUY:
+        return np.int64(book.market_high) if book.market_high > 0 else np.int64(PRICE_MAX)
+    return max(np.int64(1), np.int64(book.market_low))
+
+
+@kernel
 def start_stop(m, h, slot):
     """A triggered stop arrives: a market order, or a limit order with its own tif."""
     book = m.books[h]
@@ -184,7 +193,7 @@ def start_stop(m, h, slot):
     market = 1 if ext.kind == STOP else 0
     price = np.int64(ext.limit_price)
     if market:
-        price = np.int64(PRICE_MAX) if side == BUY else np.int64(1)
+        price = market_limit(m, h, side)
     if ext.expire_ns != NIL:
         heap_remove(m, h, GTD_HEAP, slot)
     ext.kind = LIMIT

@@ -47,3 +47,7 @@ class Reason(IntEnum):
     UNKNOWN_PARTICIPANT = 142
     FIRM_LIMIT = 143
     """stopped at the participant's own node by the firm-wide check"""
+    MIN_RESTING = 144
+    """the order has not stood for the venue's `min_resting_ns` yet"""
+    OFF_TICK = 145
+    """the price is no multiple of the venue's tick step there"""

@@ -143,6 +143,9 @@ BOOK = record(
     ("taker_notional", "i8"),
     ("loop_price", "i8"),  # price of an uncross
     ("loop_left", "i8"),  # lots that an uncross has still to match; a deadline; an owner
+    # prices beyond which market orders (a triggered stop's too) do not trade; 0: none
+    ("market_high", "i8"),
+    ("market_low", "i8"),
 )
 
 SIDES = BOOK.itemsize // SIDE.itemsize

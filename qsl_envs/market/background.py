@@ -19,17 +19,20 @@ from qsl_envs.engine.constants import (
     PRICE_MAX,
     SELL,
 )
+from qsl_envs.engine.machine import market_limit
 from qsl_envs.engine.plain import cancel_order, submit_plain
 from qsl_envs.engine.pool import release_slot
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.flow.poisson import HIT, kind_of, later_life_ns, leaning_side, qty_of
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.bands import band_refuses, follow_trades, watch_limit
 from qsl_envs.market.consequences import consequences
 from qsl_envs.market.constants import CODE_SHIFT, RECORD, T_CANCELED, T_NEW
 from qsl_envs.market.fundamental import gap_x2
 from qsl_envs.market.recording import close_order, record_order, record_withdrawn
 from qsl_envs.market.reports import report_dirty
+from qsl_envs.market.rules import on_tick
 from qsl_envs.market.tape import publish_level
 from qsl_envs.market.wheel import arm, order_of
 
@@ -48,12 +51,16 @@ def after_flow(m, r, book, side, now_ns):
         publish_level(m, r, book, now_ns)
         if m.entries[RECORD] != 0:
             close_order(m, r, book, now_ns)
+        if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+            watch_limit(m, r, book, now_ns)
         return
     consequences(m, r, book, side, NIL, NIL, now_ns)
     if m.entries[RECORD] != 0:
         close_order(m, r, book, now_ns)
     if run.dirty_head >= 0:
         report_dirty(m, r, book, now_ns)
+    if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+        watch_limit(m, r, book, now_ns)
 
 
 @kernel
@@ -75,11 +82,32 @@ def takes_all(m, h, side, qty):
 
 
 @kernel
+def join_batch(m, r, book, side, qty, now_ns):
+    """A market order of the flow joins a batch auction; in another call it does nothing.
+
+    It has no cancel clock and the auction ends it, so its slot is not held.
+    """
+    run = m.runs[r]
+    b = m.book.books[run.books + book]
+    full = b.free_head < 0 and b.used_slots == b.num_slots
+    if m.venues[run.venues + book // run.num_symbols].batch_interval_ns == 0 or full:
+        run.idle_candidates += 1
+        return
+    submit_plain(
+        m.book, run.books + book, side, market_limit(m.book, run.books + book, side), qty, MARKET_IOC, 0, NIL, NIL
+    )
+    if m.entries[RECORD] != 0:
+        record_order(m, r, book, T_NEW, NIL, side, MARKET, GTC, NIL, qty, NIL, NIL, NIL, NIL, now_ns)
+    after_flow(m, r, book, side, now_ns)
+
+
+@kernel
 def act_candidate(m, r, book, k, word, life_ns, now_ns):
     """Thin candidate k of a book by the book itself, and let it act.
 
     Smith, Farmer, Gillemot and Krishnamurthy (2003): limit orders fall on the `ticks` prices beyond the opposite best;
-    a market order that would take the last order of a side does nothing. During a call no market orders come.
+    a market order that would take the last order of a side does nothing. During a call no market orders come, but in
+    batch auctions they take part.
     """
     run = m.runs[r]
     h = run.books + book
@@ -95,22 +123,28 @@ def act_candidate(m, r, book, k, word, life_ns, now_ns):
         gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
         side = leaning_side(flow, k, kind, side, gap)
     qty = qty_of(flow, k)
-    if venue.halted != 0:
+    rules = m.rules[run.rules + book]
+    if rules.bucket_ns > 0:
+        follow_trades(m, r, book, now_ns)
+    if venue.halted != 0 or rules.halted != 0:
         run.idle_candidates += 1
         return
     if kind == HIT:
-        in_call = m.book.books[h].phase == AUCTION_CALL
-        if in_call or takes_all(m, h, side ^ 1, qty):
+        if m.book.books[h].phase == AUCTION_CALL:
+            join_batch(m, r, book, side, qty, now_ns)
+            return
+        if takes_all(m, h, side ^ 1, qty):
             run.idle_candidates += 1
             return
-        price = PRICE_MAX if side == BUY else 1
+        price = market_limit(m.book, h, side)
         submit_plain(m.book, h, side, price, qty, MARKET_IOC, HOLD_BIT, NIL, NIL)
         if m.entries[RECORD] != 0:
             record_order(m, r, book, T_NEW, NIL, side, MARKET, IOC, NIL, qty, NIL, NIL, NIL, NIL, now_ns)
         after_flow(m, r, book, side, now_ns)
         return
     price = flow.seen_ask - 1 - offset if side == BUY else flow.seen_bid + 1 + offset
-    if price < 1 or price > PRICE_MAX:
+    price = on_tick(m, venue, side, price)
+    if price < 1 or price > PRICE_MAX or band_refuses(m, r, book, side, LIMIT, GTC, price):
         run.skipped_far += 1
         return
     b = m.book.books[h]

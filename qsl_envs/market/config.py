@@ -14,116 +14,33 @@ from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.constants import CODE_SHIFT
 from qsl_envs.market.kinds import Draw, as_draw, check_params, find_kind
 from qsl_envs.market.value_config import ValueConfig
+from qsl_envs.market.venue_config import (
+    DAY_NS,
+    STP_NAMES,
+    BandTier,
+    FeeTier,
+    PhaseChange,
+    TickStep,
+    VenueConfig,
+)
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.settings import check_types, config_hash, from_dict, load_yaml, save_yaml, to_dict
 
-STP_NAMES = ("off", "cancel_taker", "cancel_resting", "cancel_both", "decrement")
+__all__ = [
+    "BandTier",
+    "FeeTier",
+    "MarketConfig",
+    "ParticipantConfig",
+    "PhaseChange",
+    "RiskConfig",
+    "SizeConfig",
+    "SymbolConfig",
+    "TickStep",
+    "ValueConfig",
+    "VenueConfig",
+]
+
 UNLIMITED = 2**31 - 1
-DAY_NS = 86_400_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeeTier:
-    """Fees from a traded volume on."""
-
-    volume: int
-    """lots traded in the session from which the tier holds"""
-    maker_fee_bps: float
-    taker_fee_bps: float
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        require(self.volume > 0, self, "volume", "> 0 lots", self.volume)
-        for name in ("maker_fee_bps", "taker_fee_bps"):
-            _rate(self, name, getattr(self, name))
-
-
-PHASES = ("halt", "call", "open")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseChange:
-    """What a venue does at a set time of the session.
-
-    `halt`: new orders are refused (HALTED), cancels go on. `call`: orders gather without matching, the indicative price
-    and imbalance are published. `open`: the call, if there was one, is uncrossed, and trading is continuous.
-    """
-
-    at_ns: int
-    action: str
-
-    def __post_init__(self) -> None:
-        require(0 <= self.at_ns <= DAY_NS, self, "at_ns", "in [0, one day]", self.at_ns)
-        require(self.action in PHASES, self, "action", f"one of {', '.join(PHASES)}", self.action)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueConfig:
-    """One exchange: fees, rules at its door, and how fast it serves."""
-
-    name: str = "QSX"
-    maker_fee_bps: float = -0.2
-    """of the notional, in steps of 0.01; negative is a rebate"""
-    taker_fee_bps: float = 0.3
-    maker_lot_fee: float = 0.0
-    """ticks per lot, added to the rate; negative is a rebate"""
-    taker_lot_fee: float = 0.0
-    tiers: tuple[FeeTier, ...] = ()
-    """at most three, by rising volume, on top of the base fees"""
-    service_ns: int = 0
-    """time that one message occupies the venue; 0: served on arrival"""
-    gateway_slots: int = 1024
-    """messages that may wait in line; one more is refused. size"""
-    stp: str = "cancel_resting"
-    collar_ticks: int = 0
-    """limit prices farther than this from the own side's touch are refused; 0: none"""
-    band_ticks: int = 0
-    """limit up / limit down around `start_price`: buys above and sells below are refused; 0: none"""
-    max_order_qty: int = 1_000_000
-    impact_ticks: float = 0.0
-    """temporary impact: ticks per lot that a taker pays at full participation, for flow that cannot react"""
-    keep_on_decrease: bool = False
-    outages: tuple[tuple[int, int], ...] = ()
-    """(start_ns, end_ns) windows of the session, sorted and apart: what arrives then is lost"""
-    schedule: tuple[PhaseChange, ...] = ()
-    """halts and calls, by rising time: an opening call is (0, call), (t, open); a resumption halt, call, open"""
-    auction_fee_bps: float = 0.0
-    """of both sides of an auction's trades"""
-
-    def __post_init__(self) -> None:
-        check_types(self)
-        for name in ("maker_fee_bps", "taker_fee_bps", "auction_fee_bps"):
-            _rate(self, name, getattr(self, name))
-        for name in ("maker_lot_fee", "taker_lot_fee"):
-            value = getattr(self, name)
-            require(-1e6 <= value <= 1e6, self, name, "in [-1e6, 1e6] ticks per lot", value)
-        _windows(self, "outages", self.outages)
-        times = [c.at_ns for c in self.schedule]
-        require(times == sorted(set(times)), self, "schedule", "by rising time", times)
-        require(self.stp in STP_NAMES, self, "stp", f"one of {', '.join(STP_NAMES)}", self.stp)
-        require(0 <= self.service_ns < 10**9, self, "service_ns", "in [0, 1 s)", self.service_ns)
-        require(1 <= self.gateway_slots <= 2**20, self, "gateway_slots", "in [1, 2**20]", self.gateway_slots)
-        require(1 <= self.max_order_qty < 2**31, self, "max_order_qty", "in [1, 2**31)", self.max_order_qty)
-        require(self.collar_ticks >= 0, self, "collar_ticks", ">= 0", self.collar_ticks)
-        require(self.band_ticks >= 0, self, "band_ticks", ">= 0", self.band_ticks)
-        require(0 <= self.impact_ticks <= 1e6, self, "impact_ticks", "in [0, 1e6]", self.impact_ticks)
-        require(len(self.tiers) <= 3, self, "tiers", "at most three", len(self.tiers))
-        volumes = [t.volume for t in self.tiers]
-        require(volumes == sorted(set(volumes)), self, "tiers", "by rising volume", volumes)
-
-
-def _windows(owner: object, name: str, windows: tuple[tuple[int, int], ...]) -> None:
-    last = -1
-    for window in windows:
-        pair = len(window) == 2 and 0 <= window[0] < window[1] <= DAY_NS
-        require(pair and window[0] > last, owner, name, "pairs 0 <= start_ns < end_ns, sorted and apart", windows)
-        last = window[1]
-
-
-def _rate(owner: object, name: str, bps: float) -> None:
-    finite = isinstance(bps, (int, float)) and math.isfinite(bps)
-    require(finite and abs(bps) <= 100, owner, name, "a number in [-100, 100]", bps)
-    require(abs(bps * 100 - round(bps * 100)) < 1e-6, owner, name, "a multiple of 0.01 bp", bps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

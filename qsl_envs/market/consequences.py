@@ -13,12 +13,13 @@ from qsl_envs.engine.constants import (
     EV_TRIGGERED,
     HOLD_BIT,
     NIL,
+    QTY_MAX,
 )
 from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import client_of
 from qsl_envs.market.constants import CROSS, RECORD, T_CANCELED, T_EXPIRED, T_RESTATED
-from qsl_envs.market.gate import gate_of, shrink_order
+from qsl_envs.market.gate import gate_of, shrink_order, venue_gate_of
 from qsl_envs.market.ledger import (  # fmt: skip
     IN_AUCTION,
     MAKER,
@@ -41,7 +42,8 @@ from qsl_envs.market.recording import (  # fmt: skip
     record_triggered,
     seat_own,
 )
-from qsl_envs.market.reports import mark_dirty
+from qsl_envs.market.reports import mark_dirty, mark_moved
+from qsl_envs.market.rules import note_trade
 from qsl_envs.market.tape import publish
 from qsl_envs.replay.playback import EV_PRINT
 
@@ -59,7 +61,11 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     if owner >= 0:
         accrue_short(account, run.now_ns)
     book_trade(account, sign, price, qty, run.fee_unit)
-    fee = trade_fee(m, r, venue, account.volume, role, price, qty)
+    volume = account.volume  # of a flow: it trades at one venue only
+    if owner >= 0:
+        whole = m.gates[venue_gate_of(m, r, owner, book)]
+        whole.venue_volume = volume = min(int64(whole.venue_volume) + qty, QTY_MAX)
+    fee = trade_fee(m, r, venue, volume, role, price, qty)
     if fee != 0:
         pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, venue), symbol)], fee)
     if owner < 0:
@@ -173,6 +179,8 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
         c = m.clients[run.clients + client_of(m, r, taker_tag)]
         taker_side, taker_owner = int64(c.side), int64(c.owner)
     first_side = taker_side
+    rules = m.rules[run.rules + book]
+    followed = rules.bucket_ns > 0
     recording = m.entries[RECORD] != 0
     if recording:
         seat_own(m, r, book)
@@ -183,6 +191,8 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
             continue
         if kind == EV_FILL:
             price, qty = int64(e.price), int64(e.qty)
+            if followed:
+                note_trade(m, rules, price)
             if taker_side == CROSS:
                 settle_cross(m, r, book, e, price, qty)
                 continue
@@ -219,7 +229,10 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
         else:
             if recording:
                 record_other(m, r, book, e, taker_side, taker_owner, now_ns)
-            if e.owner < 0 or kind == EV_REPRICED:
+            if e.owner < 0:
+                continue
+            if kind == EV_REPRICED:
+                mark_moved(m, r, client_of(m, r, int64(e.tag)))
                 continue
             shrink_client(m, r, book, int64(e.tag), int64(e.qty), e.leaves_qty == 0)
             mark_dirty(m, r, client_of(m, r, int64(e.tag)), 1, int64(e.taker_slot))
@@ -256,6 +269,8 @@ def shrink_client(m, r, book, tag, qty, gone):
     run = m.runs[r]
     c = m.clients[run.clients + client_of(m, r, tag)]
     c.true_leaves -= qty
-    shrink_order(m.gates[gate_of(m, r, int64(c.owner), book)], int64(c.side), int64(c.gate_price), qty, gone)
+    owner = int64(c.owner)
+    shrink_order(m.gates[gate_of(m, r, owner, book)], m.gates[venue_gate_of(m, r, owner, book)], int64(c.side),
+                 int64(c.gate_price), qty, gone)  # fmt: skip
     if gone:
         c.slot = NIL

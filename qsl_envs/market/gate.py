@@ -4,6 +4,7 @@ from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID, STOP
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.rules import tick_step
 
 NONE = int(Reason.NONE)
 KILLED = int(Reason.KILLED)
@@ -14,14 +15,20 @@ MAX_NOTIONAL = int(Reason.MAX_NOTIONAL)
 MAX_OPEN_ORDERS = int(Reason.MAX_OPEN_ORDERS)
 MESSAGE_RATE = int(Reason.MESSAGE_RATE)
 COLLAR = int(Reason.PRICE_OUTSIDE_COLLAR)
-BAND = int(Reason.PRICE_OUTSIDE_BAND)
 VENUE_CLOSED = int(Reason.VENUE_CLOSED)
+OFF_TICK = int(Reason.OFF_TICK)
 
 
 @kernel
 def gate_of(m, r, trader, book):
     """Absolute index of a participant's GATE record at a book."""
     return m.runs[r].gates + trader * m.runs[r].num_books + book
+
+
+@kernel
+def venue_gate_of(m, r, trader, book):
+    """Absolute index of the GATE record that counts for the whole venue of a book: that of the venue's first book."""
+    return m.runs[r].gates + trader * m.runs[r].num_books + book - book % m.runs[r].num_symbols
 
 
 @kernel
@@ -56,11 +63,12 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
     run = m.runs[r]
     h = run.books + book
     gate = m.gates[gate_of(m, r, trader_index, book)]
+    whole = m.gates[venue_gate_of(m, r, trader_index, book)]
     trader = m.traders[run.traders + trader_index]
     venue = m.venues[run.venues + book // run.num_symbols]
-    if not spend_token(gate, trader, now_ns):
+    if not spend_token(whole, trader, now_ns):
         return MESSAGE_RATE
-    if venue.halted != 0:
+    if venue.halted != 0 or m.rules[run.rules + book].halted != 0:
         return HALTED
     if now_ns >= run.close_ns:
         return VENUE_CLOSED
@@ -68,7 +76,7 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
         return KILLED
     if qty > trader.max_order_qty or qty > venue.max_order_qty:
         return MAX_ORDER_QTY
-    if replaced_qty == 0 and gate.num_open >= trader.max_open_orders:
+    if replaced_qty == 0 and whole.num_open >= trader.max_open_orders:
         return MAX_OPEN_ORDERS
     if side == BUY:
         if gate.position + gate.open_buy - replaced_qty + qty > gate.max_inventory:
@@ -76,37 +84,41 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
     elif gate.open_sell - replaced_qty + qty - gate.position > gate.max_inventory:
         return MAX_INVENTORY
     worst = worst_price(m, h, side, order_type, price)
-    if gate.open_notional - replaced_qty * replaced_price + worst * qty > gate.max_notional:
+    if whole.open_notional - replaced_qty * replaced_price + worst * qty > whole.max_notional:
         return MAX_NOTIONAL
     if order_type != MARKET and order_type != STOP and price > 0:
         if venue.collar_ticks > 0:
             touch = best_shown(m.book, h, side)
             if touch != NO_BID and touch != NO_ASK and abs(price - touch) > venue.collar_ticks:
                 return COLLAR
-        beyond = (price - m.tapes[run.tapes + book].start_price) * (1 - 2 * side)
-        if venue.band_ticks > 0 and beyond > venue.band_ticks:
-            return BAND
+    if (
+        venue.ticks_at != venue.ticks_end
+        and price > 0
+        and order_type != MARKET
+        and price % tick_step(m, venue, price) != 0
+    ):
+        return OFF_TICK
     return NONE
 
 
 @kernel(inline=True)
-def open_order(gate, side, price, qty):
-    """Count an order that rests now."""
+def open_order(gate, whole, side, price, qty):
+    """Count an order that rests now, in its book's gate and in that of the whole venue."""
     if side == BUY:
         gate.open_buy += qty
     else:
         gate.open_sell += qty
-    gate.open_notional += price * qty
-    gate.num_open += 1
+    whole.open_notional += price * qty
+    whole.num_open += 1
 
 
 @kernel(inline=True)
-def shrink_order(gate, side, price, qty, gone):
+def shrink_order(gate, whole, side, price, qty, gone):
     """Take `qty` lots of an open order off the count, and the order itself when it is gone."""
     if side == BUY:
         gate.open_buy -= qty
     else:
         gate.open_sell -= qty
-    gate.open_notional -= price * qty
+    whole.open_notional -= price * qty
     if gone:
-        gate.num_open -= 1
+        whole.num_open -= 1

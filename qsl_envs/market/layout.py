@@ -9,12 +9,13 @@ from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDES
 from qsl_envs.flow.poisson import BLOCK_LONGS, FLOW_RECORD, set_flow
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.config import PHASES, MarketConfig
+from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.constants import NEVER, NUM_ENTRIES
 from qsl_envs.market.events import Recording
 from qsl_envs.market.fundamental import FUNDAMENTAL, RING, set_value
 from qsl_envs.market.people import init_crowd, init_traders
 from qsl_envs.market.population import crowd_table, num_traders, population_cells
+from qsl_envs.market.rules import BAND_BUCKETS
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
     ACCOUNT,
@@ -26,6 +27,7 @@ from qsl_envs.market.state import (
     GATE,
     MSG,
     PUB,
+    RULES,
     RUN,
     TAPE,
     TOP,
@@ -35,13 +37,15 @@ from qsl_envs.market.state import (
     WAKE,
     MarketArrays,
 )
+from qsl_envs.market.venue_config import PHASES
+from qsl_envs.market.venue_memory import init_rules, init_venues, venue_longs
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.state import allocate_links, schedule_longs
 from qsl_envs.replay.playback import PLAY
 
 SECTION_RECORDS = {
     "accounts": ACCOUNT, "gates": GATE, "traders": TRADER, "conns": CONN, "clients": CLIENT, "msgs": MSG, "cal": CAL,
-    "tapes": TAPE, "views": VIEW, "venues": VENUE, "flows": FLOW_RECORD,
+    "tapes": TAPE, "views": VIEW, "venues": VENUE, "rules": RULES, "flows": FLOW_RECORD,
     "fundamentals": FUNDAMENTAL,
 }  # fmt: skip
 SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
@@ -84,6 +88,8 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("actors", ACTOR, traders)
     layout.add("params", np.float64, params)
     layout.add("states", np.int64, states)
+    layout.add("rules", RULES, books)
+    layout.add("rings", np.int64, 2 * BAND_BUCKETS * books)
     layout.add("accounts", ACCOUNT, entities(config) * len(config.symbols))
     layout.add("traders", TRADER, traders)
     layout.add("gates", GATE, traders * books)
@@ -113,25 +119,15 @@ def market_arrays(
     """The views that kernels take."""
     tape = Recording(config, 0, 0) if tape is None else tape
     links, timelines = allocate_links(distinct_links(config))
-    link_longs = np.concatenate([timelines, venue_windows(config)[0]])
+    link_longs = np.concatenate([timelines, venue_longs(config, timeline_longs(config))[0]])
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
                         entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
                         schedule=phase_longs(config), crowd=crowd_table(config))  # fmt: skip
 
 
-def venue_windows(config: MarketConfig) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Outages of all venues, as they lie behind the links' timelines: (start_ns, end_ns) pairs.
-
-    Returns: the int64 numbers; for each venue where they start in `link_longs`, and how many they are.
-    """
-    at = sum(schedule_longs(link) for link in distinct_links(config)) + 1
-    numbers: list[int] = []
-    places = []
-    for venue in config.venues:
-        outages = [t for window in venue.outages for t in window]
-        places.append((at + len(numbers), len(outages)))
-        numbers += outages
-    return np.array(numbers, np.int64), places
+def timeline_longs(config: MarketConfig) -> int:
+    """int64 cells of `link_longs` that the links' timelines take; what venues need lies behind them."""
+    return sum(schedule_longs(link) for link in distinct_links(config)) + 1
 
 
 def phase_longs(config: MarketConfig) -> np.ndarray:
@@ -181,7 +177,8 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     chain(m.clients, run.clients, size.max_clients)
     _init_flows(m, layout, config, run, replica)
     _init_values(m, layout, config, run, replica)
-    _init_venues(m, layout, config, run, replica)
+    init_venues(m, layout, config, run, replica, timeline_longs(config))
+    init_rules(m, layout, config, run, replica)
     _init_views(m, layout, run, views, replica, len(views) // books if books else 0)
     init_crowd(m, layout, run, replica)
     init_traders(m, config, run, distinct_links(config))
@@ -220,29 +217,6 @@ def _init_values(m, layout, config, run, replica):
         ring += RING if symbol.value is not None else 0
 
 
-def _init_venues(m, layout, config, run, replica):
-    windows = venue_windows(config)[1]
-    for v, c in enumerate(config.venues):
-        venue = m.venues[run.venues + v]
-        venue.service_ns, venue.line_max = c.service_ns, c.gateway_slots
-        venue.line_base = layout.base(f"line{v}", replica)
-        venue.collar_ticks, venue.max_order_qty = c.collar_ticks, c.max_order_qty
-        venue.maker_lot_fee = round(c.maker_lot_fee * config.fee_unit)
-        venue.taker_lot_fee = round(c.taker_lot_fee * config.fee_unit)
-        venue.auction_rate = round(c.auction_fee_bps * 100)
-        venue.impact_rate = round(c.impact_ticks * config.fee_unit)
-        venue.num_tiers = 1 + len(c.tiers)
-        venue.maker_rate_0, venue.taker_rate_0 = round(c.maker_fee_bps * 100), round(c.taker_fee_bps * 100)
-        for i, tier in enumerate(c.tiers, start=1):
-            setattr(venue, f"tier_volume_{i}", tier.volume)
-            setattr(venue, f"maker_rate_{i}", round(tier.maker_fee_bps * 100))
-            setattr(venue, f"taker_rate_{i}", round(tier.taker_fee_bps * 100))
-        venue.band_ticks = c.band_ticks
-        at, outages = windows[v]
-        venue.out_from_ns = venue.out_to_ns = NEVER
-        venue.outages_at, venue.outages_end = at, at + outages
-
-
 def _init_views(m, layout, run, views, replica, per_book):
     for i, (book, link) in enumerate(views):
         view = m.views[run.views + i]
@@ -269,6 +243,7 @@ def copy_row(m, row_longs, source, target):
 
 RUN_LONGS = RUN.itemsize // 8
 BOOK_BYTES, ORDER_BYTES, LEVEL_BYTES, EXT_BYTES, EVENT_BYTES = (d.itemsize for d in (BOOK, ORDER, LEVEL, EXT, EVENT))
+RULES_BYTES = RULES.itemsize
 ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCOUNT, GATE, TRADER, CONN))
 CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
 PLAY_BYTES, FUNDAMENTAL_BYTES = PLAY.itemsize, FUNDAMENTAL.itemsize
@@ -290,6 +265,7 @@ def rebind(m, r, delta):
     run.tapes += delta // TAPE_BYTES
     run.views += delta // VIEW_BYTES
     run.venues += delta // VENUE_BYTES
+    run.rules += delta // RULES_BYTES
     run.flows += delta // FLOW_BYTES
     run.books += delta // BOOK_BYTES
     run.wheel += delta // 4
@@ -311,6 +287,7 @@ def rebind(m, r, delta):
     for b in range(run.num_books):
         m.flows[run.flows + b].block += delta // 8
         m.flows[run.flows + b].births += delta // 8
+        m.rules[run.rules + b].ring += delta // 8
         m.tapes[run.tapes + b].first_pub += delta // PUB_BYTES
         h = run.books + b
         m.book.books[h].orders_base += delta // ORDER_BYTES

@@ -7,11 +7,15 @@ from qsl_envs.flow.poisson import BLOCK, advance_candidate
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate
+from qsl_envs.market.bands import act_limit
 from qsl_envs.market.calendar import first_time, pop
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_NODE,
     C_AT_VENUE,
+    C_BATCH,
+    C_BUMPED,
     C_DEADLINE,
+    C_LIMIT,
     C_REGIME,
     C_RISK,
     C_SERVICE_END,
@@ -34,9 +38,9 @@ from qsl_envs.market.day import act_day
 from qsl_envs.market.deadline import expire
 from qsl_envs.market.fundamental import catch_up_all
 from qsl_envs.market.node import check_risk, hear_reports, time_out
-from qsl_envs.market.phase import change_phase
+from qsl_envs.market.phase import act_batch, change_phase
 from qsl_envs.market.recorder import is_full
-from qsl_envs.market.service import arrive, end_service
+from qsl_envs.market.service import arrive, end_service, reach_venue
 from qsl_envs.market.state import RUN
 from qsl_envs.market.wheel import take
 
@@ -75,8 +79,7 @@ def advance(m, r, until_ns):
         if t_cal == t:
             t, what, arg = pop(m, r)
             if what == C_AT_VENUE:
-                at = int64(m.msgs[run.msgs + arg].book) // run.num_symbols
-                arrive(m, r, at, L_MESSAGE, arg, 0, 0, 0, t)
+                reach_venue(m, r, arg, t)
             elif what == C_AT_NODE:
                 hear_reports(m, r, arg, t)
             elif what == C_SERVICE_END:
@@ -87,6 +90,13 @@ def advance(m, r, until_ns):
                 time_out(m, r, arg, t)
             elif what == C_DEADLINE:
                 expire(m, r, arg, t)
+            elif what == C_BUMPED:
+                at = int64(m.msgs[run.msgs + arg].book) // run.num_symbols
+                arrive(m, r, at, L_MESSAGE, arg, 0, 0, 0, t)
+            elif what == C_BATCH:
+                act_batch(m, r, arg, t)
+            elif what == C_LIMIT:
+                act_limit(m, r, arg, t)
             elif what == C_RISK:
                 check_risk(m, r, arg, t)
         elif run.crowd_next_ns == t:

@@ -4,7 +4,7 @@ message.
 
 from numpy import int64
 
-from qsl_envs.engine.constants import NIL
+from qsl_envs.engine.constants import NIL, PARKED_BIT, PEG_BIT
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.client import client_of, conn_of, take_message
@@ -94,6 +94,23 @@ def mark_dirty(m, r, client, canceled, reason):
 
 
 @kernel
+def mark_moved(m, r, client):
+    """Remember that the venue moved a peg: its owner hears of its new price."""
+    mark_dirty(m, r, client, 0, 0)
+
+
+@kernel
+def price_told(m, r, book, c):
+    """Price at which an order stands, for its owner: 0 while it waits in no queue, NIL when it is gone."""
+    if c.slot < 0:
+        return int64(NIL)
+    order = m.book.orders[m.book.books[m.runs[r].books + book].orders_base + c.slot]
+    if (order.bits & PARKED_BIT) != 0 and (order.bits & PEG_BIT) != 0:
+        return int64(0)
+    return int64(order.price) if (order.bits & PEG_BIT) != 0 else int64(NIL)
+
+
+@kernel
 def report_dirty(m, r, book, now_ns):
     """Tell every owner of touched orders: one delivery each, his orders in the order in which they were touched."""
     run = m.runs[r]
@@ -110,7 +127,7 @@ def report_dirty(m, r, book, now_ns):
                 kind = M_CANCELED if (c.dirty & 2) != 0 else M_FILL
                 c.dirty = 0
                 tag = i | (int64(c.serial) << 16)
-                k = write_report(m, r, int64(owner), book, kind, tag, reason, NIL)
+                k = write_report(m, r, int64(owner), book, kind, tag, reason, price_told(m, r, book, c))
                 if k >= 0:
                     if first < 0:
                         first = k

@@ -1,5 +1,7 @@
 """A venue's service line: one message at a time, a finite gateway queue, storms raise latency."""
 
+from numpy import int64
+
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, next_tick
@@ -7,6 +9,7 @@ from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.client import free_message
 from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER, RECORD
 from qsl_envs.market.recorder import stamp_arrival
+from qsl_envs.market.rules import hold_back
 from qsl_envs.market.venue import refuse, serve_message
 
 GATEWAY_FULL = int(Reason.GATEWAY_FULL)
@@ -21,6 +24,18 @@ def next_outage(m, venue):
     if venue.outages_at < venue.outages_end:
         venue.out_from_ns, venue.out_to_ns = m.link_longs[venue.outages_at], m.link_longs[venue.outages_at + 1]
         venue.outages_at += 2
+
+
+@kernel
+def reach_venue(m, r, i, now_ns):
+    """A participant's message reaches the door of its venue: a speed bump may hold it back before the line."""
+    run = m.runs[r]
+    venue_index = int64(m.msgs[run.msgs + i].book) // run.num_symbols
+    venue = m.venues[run.venues + venue_index]
+    if m.entries[RECORD] != 0:
+        stamp_arrival(m, r, i, now_ns)
+    if venue.speed_bump_ns == 0 or not hold_back(m, r, i, venue, now_ns):
+        arrive(m, r, venue_index, L_MESSAGE, i, 0, 0, 0, now_ns)
 
 
 @kernel
@@ -40,8 +55,6 @@ def arrive(m, r, venue_index, kind, a, b, c, d, now_ns):
         elif kind == L_CANCEL_TICK:
             next_tick(m, r, a, now_ns)
         return
-    if m.entries[RECORD] != 0 and kind == L_MESSAGE:
-        stamp_arrival(m, r, a, now_ns)
     if venue.service_ns == 0:
         serve(m, r, kind, a, b, c, d, now_ns)
         return

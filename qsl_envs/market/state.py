@@ -28,7 +28,7 @@ RUN = whole(
     "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders fundamentals "
     # counts
     "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients "
-    "max_pubs max_service "
+    "max_pubs "
     "max_slots "
     # pools and the calendar
     "cal_size msg_free msgs_used msgs_peak client_free clients_used "
@@ -41,11 +41,13 @@ RUN = whole(
     # rules
     "fee_unit snapshot_ns heartbeat_ns order_timeout_ns wake_on_fill "
     # counters: messages that venues served, of them from flow; candidates without effect; refused by a full gateway
-    "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports tape_events cal_peak "
-    "mirror window_ns "
+    "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports cal_peak "
+    "mirror "
     "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes num_values "
     # participants that are woken: their CROWD record, and when the next of them is
-    "crowd crowd_next_ns keeps_tops num_agents ",
+    "crowd crowd_next_ns keeps_tops num_agents "
+    # rules of the books; messages that a speed bump held back
+    "rules bumped ",
 )
 """One replica: its clock, its map, its counters."""
 
@@ -72,12 +74,14 @@ GATE = record(
     ("num_open", "i4"),
     ("blocked", "i4"),  # kill switch at the venue
     ("max_inventory", "i4"),  # this venue's share of the participant's cap
-    ("spare", "i4"),
+    ("venue_volume", "i4"),  # lots traded at the venue in the session; what fee tiers go by
     ("max_notional", "i8"),
     ("own_volume", "i4"),  # lots taken in the impact window, and the one before
     ("own_volume_before", "i4"),
 )
-"""What one book's risk gate knows of one participant."""
+"""What one book's risk gate knows of one participant. What counts for a whole venue (`open_notional`, `max_notional`,
+`tat_ns`, `num_open`, `venue_volume`) is kept in the record of its first book.
+"""
 
 TRADER = whole(
     128,
@@ -239,11 +243,13 @@ TOP = record(16, ("bid", "i4"), ("bid_qty", "i4"), ("ask", "i4"), ("ask_qty", "i
 VENUE = whole(
     384,
     "service_ns busy_ns line_head line_size line_max "
-    "collar_ticks max_order_qty halted blocked_reason close_ns "
+    "collar_ticks max_order_qty halted "
     "maker_lot_fee taker_lot_fee num_tiers tier_volume_1 tier_volume_2 tier_volume_3 "
     "maker_rate_0 maker_rate_1 maker_rate_2 maker_rate_3 taker_rate_0 taker_rate_1 taker_rate_2 taker_rate_3 "
-    "auction_rate impact_rate waited_ns num_waited out_from_ns out_to_ns band_ticks band_reference line_base peak_line "
-    "lost_in_outage refused outages_at outages_end",
+    "auction_rate impact_rate waited_ns num_waited out_from_ns out_to_ns band_ticks line_base peak_line "
+    "lost_in_outage refused outages_at outages_end "
+    "batch_interval_ns speed_bump_ns bump_takers min_resting_ns limit_state_ns limit_halt_ns limit_call_ns "
+    "bands_at bands_end ticks_at ticks_end",
 )
 """A venue: service line, fees (rates in 0.01 bp), rules in force."""
 
@@ -280,6 +286,21 @@ TAPE_ROW = record(
 """One row of the tape; `market.events` says what each field means."""
 
 
+RULES = whole(
+    192,
+    "halted reference low high "
+    # the window of trades that the reference follows: ns of a bucket, number of the newest, where the ring lies
+    "bucket_ns bucket ring "
+    "limit_since_ns limit_pending limit_step",
+)
+"""Rules in force in one book: its band, and its limit state.
+
+`halted`: 1 while an automatic halt lasts. `low`, `high`: prices that orders may have, 0: any. `ring`: BAND_BUCKETS
+pairs (sum of trade prices, trades) in the int64 view. `limit_since_ns`: NEVER outside a limit state. `limit_step`: 0
+trading, 1 halted, 2 in the call after it.
+"""
+
+
 class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
@@ -301,6 +322,7 @@ class MarketArrays(Views):
     pubs = inside(PUB)
     views = inside(VIEW)
     venues = inside(VENUE)
+    rules = inside(RULES)
     flows = inside(FLOW_RECORD)
     plays = inside(PLAY)
     fundamentals = inside(FUNDAMENTAL)

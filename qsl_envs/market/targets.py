@@ -10,6 +10,7 @@ from qsl_envs.engine.constants import GTC, IOC, LIMIT, NIL
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import send_change, send_new
 from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE, P_CANCEL, P_REDUCE, P_REPLACE, P_TAKE
+from qsl_envs.market.rules import on_tick
 
 
 @kernel(inline=True)
@@ -37,9 +38,12 @@ def quote_side(m, r, trader, book, side, price, qty, post_only, now_ns):
 
     An order that stands at the price, or is on its way there, keeps its place: too many lots are taken off the newest
     ones, missing ones are an additional order. The first order at another price is replaced, unless a change of it is
-    under way already; the others are cancelled. Orders that were asked to end count as gone.
+    under way already; the others are cancelled. Orders that were asked to end count as gone. A price off the venue's
+    tick steps goes back to the next step.
     """
-    clients, first = m.runs[r].clients, int64(m.traders[m.runs[r].traders + trader].client_head)
+    run = m.runs[r]
+    price = on_tick(m, m.venues[run.venues + book // run.num_symbols], side, price)
+    clients, first = run.clients, int64(m.traders[run.traders + trader].client_head)
     there = 0
     i = first
     while i >= 0:
@@ -77,6 +81,9 @@ def take(m, r, trader, book, side, price, qty, now_ns):
     """
     if qty <= 0:
         return NIL
+    run = m.runs[r]
+    venue = m.venues[run.venues + book // run.num_symbols]
+    price = on_tick(m, venue, side, price)
     i = send_new(m, r, trader, book, side, LIMIT, IOC, price, qty, NIL, NIL, 0, 0, 0, 0, now_ns)
     if i >= 0:
         m.clients[m.runs[r].clients + i].pending |= P_TAKE

@@ -7,6 +7,9 @@ from qsl_envs.engine.constants import (
     ACK,
     BUY,
     CANCELED,
+    FOK,
+    GTC,
+    IOC,
     LIMIT,
     NIL,
     PEGGED,
@@ -19,6 +22,7 @@ from qsl_envs.engine.plain import cancel_order, reduce_order
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.bands import BAND, band_refuses, follow_trades, stopped_by_band, watch_limit, within_band
 from qsl_envs.market.client import client_of, free_message
 from qsl_envs.market.consequences import consequences, roll_volume, shrink_client
 from qsl_envs.market.constants import (  # fmt: skip
@@ -41,13 +45,22 @@ from qsl_envs.market.constants import (  # fmt: skip
     T_REPLACED,
 )
 from qsl_envs.market.deadline import set_deadline
-from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, worst_price
+from qsl_envs.market.gate import (
+    check_new,
+    gate_of,
+    open_order,
+    shrink_order,
+    spend_token,
+    venue_gate_of,
+    worst_price,
+)
 from qsl_envs.market.recorder import begin_event
 from qsl_envs.market.recording import close_order, record_order, record_reject, record_withdrawn
 from qsl_envs.market.reports import report, report_dirty
 
 LOST_REASON = int(Reason.LOST)
 UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
+MIN_RESTING = int(Reason.MIN_RESTING)
 
 
 @kernel
@@ -87,6 +100,8 @@ def serve_message(m, r, i, now_ns):
     run.served += 1
     if run.impact_window_ns > 0:
         roll_volume(m, r, book, now_ns)
+    if m.rules[run.rules + book].bucket_ns > 0:
+        follow_trades(m, r, book, now_ns)
     if kind == M_NEW:
         serve_new(m, r, i, now_ns)
     elif kind == M_CANCEL_ALL:
@@ -100,13 +115,26 @@ def serve_message(m, r, i, now_ns):
             serve_status(m, r, trader, book, tag, client, slot, now_ns)
         elif slot < 0:
             refuse(m, r, i, UNKNOWN_ORDER, now_ns)
+        elif is_fresh(m, r, book, slot, now_ns):
+            spend_token(m.gates[venue_gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
+            refuse(m, r, i, MIN_RESTING, now_ns)
         elif kind == M_REPLACE:
             serve_replace(m, r, i, client, slot, now_ns)
         else:
-            spend_token(m.gates[gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
+            spend_token(m.gates[venue_gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
             serve_less(m, r, i, client, slot, now_ns)
     set_deadline(m, r, book)
+    if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+        watch_limit(m, r, book, now_ns)
     free_message(m, r, i)
+
+
+@kernel
+def is_fresh(m, r, book, slot, now_ns):
+    """Whether a participant's order has not stood for the venue's minimum resting time yet."""
+    run = m.runs[r]
+    least = m.venues[run.venues + book // run.num_symbols].min_resting_ns
+    return least > 0 and now_ns - m.longs[m.flows[run.flows + book].births + slot] < least
 
 
 @kernel
@@ -126,10 +154,17 @@ def serve_new(m, r, i, now_ns):
     if reason != 0:
         refuse(m, r, i, reason, now_ns)
         return
+    tif = int64(msg.tif)
+    if band_refuses(m, r, book, side, order_type, tif, price):
+        refuse(m, r, i, BAND, now_ns)
+        return
+    asked = price
+    if tif == IOC or tif == FOK:
+        price = within_band(m, r, book, side, price)
     counted = worst_price(m, h, side, order_type, worst)
     c = m.clients[run.clients + client]
     c.gate_price = counted
-    submit_order(m.book, h, now_ns, side, order_type, int64(msg.tif), price, qty, int64(msg.display_qty),
+    submit_order(m.book, h, now_ns, side, order_type, tif, price, qty, int64(msg.display_qty),
     int64(msg.stop_price),
                  int64(msg.peg), int64(msg.offset), int64(msg.post_only), trader, tag, msg.cash)  # fmt: skip
     b = m.book.books[h]
@@ -138,12 +173,14 @@ def serve_new(m, r, i, now_ns):
         return
     recording = m.entries[RECORD] != 0
     if recording:
-        display, tif = int64(msg.display_qty), int64(msg.tif)
-        record_order(m, r, book, T_NEW, NIL, side, order_type, tif, price, qty, display, trader, tag, i, now_ns)
+        display = int64(msg.display_qty)
+        record_order(m, r, book, T_NEW, NIL, side, order_type, tif, asked, qty, display, trader, tag, i, now_ns)
     consequences(m, r, book, side, trader, tag, now_ns)
+    if b.status == CANCELED and stopped_by_band(m, r, book, side, asked, int64(b.reason)):
+        b.reason = BAND
     if recording:
         close_order(m, r, book, now_ns)
-    count_open(m, r, trader, book, client, side)
+    count_open(m, r, trader, book, client, side, now_ns)
     kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
     answer(m, r, book, trader, tag, client, kind, int64(b.reason), standing_price(m, h, c, price), now_ns)
 
@@ -157,7 +194,7 @@ def standing_price(m, h, c, price):
 
 
 @kernel
-def count_open(m, r, trader, book, client, side):
+def count_open(m, r, trader, book, client, side, now_ns):
     """Count what the message's own order left open; triggered stops may have taken some of it already."""
     run = m.runs[r]
     b = m.book.books[run.books + book]
@@ -166,10 +203,11 @@ def count_open(m, r, trader, book, client, side):
         return
     c = m.clients[run.clients + client]
     gate = m.gates[gate_of(m, r, trader, book)]
-    open_order(gate, side, int64(c.gate_price), left)
+    open_order(gate, m.gates[venue_gate_of(m, r, trader, book)], side, int64(c.gate_price), left)
     c.true_leaves += left
     if c.true_leaves > 0:
         c.slot = b.slot
+        m.longs[m.flows[run.flows + book].births + b.slot] = now_ns  # a participant's order has no other use for it
 
 
 @kernel
@@ -237,6 +275,8 @@ def serve_replace(m, r, i, client, slot, now_ns):
     side, had, old_price = int64(c.side), int64(c.true_leaves), int64(c.gate_price)
     price, qty = int64(msg.price), int64(msg.qty)
     reason = check_new(m, r, trader, book, side, LIMIT, price, qty, had, old_price, now_ns)
+    if reason == 0 and band_refuses(m, r, book, side, LIMIT, GTC, price):
+        reason = BAND
     if reason != 0:
         refuse(m, r, i, reason, now_ns)
         return
@@ -246,7 +286,8 @@ def serve_replace(m, r, i, client, slot, now_ns):
     if b.status == REJECT:
         refuse(m, r, i, int64(b.reason), now_ns)
         return
-    shrink_order(m.gates[gate_of(m, r, trader, book)], side, old_price, had, True)
+    whole = m.gates[venue_gate_of(m, r, trader, book)]
+    shrink_order(m.gates[gate_of(m, r, trader, book)], whole, side, old_price, had, True)
     c.true_leaves, c.slot = 0, NIL
     c.gate_price = price if price > 0 else old_price
     recording = m.entries[RECORD] != 0
@@ -257,7 +298,7 @@ def serve_replace(m, r, i, client, slot, now_ns):
     consequences(m, r, book, side, trader, tag, now_ns)
     if recording:
         close_order(m, r, book, now_ns)
-    count_open(m, r, trader, book, client, side)
+    count_open(m, r, trader, book, client, side, now_ns)
     answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), standing_price(m, h, c, price), now_ns)
 
 

@@ -21,6 +21,7 @@ from qsl_envs.kernel.draw import (
     unit_from_bits,
 )
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.bands import rewind_rules
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER, RECORD
 from qsl_envs.market.crowd import set_crowd
 from qsl_envs.market.day import skip_day
@@ -156,6 +157,7 @@ def rewind(m, r):
             if m.longs[at] == L_CANDIDATE:
                 m.longs[at + 2] += TEMPLATE_BIRTH
     rewind_values(m, r)
+    rewind_rules(m, r)
     run.now_ns = 0
     run.served = run.served_flow = run.idle_candidates = run.gateway_refused = run.flow_pool_full = run.skipped_far = 0
     run.cal_peak, run.msgs_peak = run.cal_size, run.msgs_used

@@ -10,6 +10,7 @@ import pytest
 from qsl_envs.errors import ConfigError
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.config import (
+    BandTier,
     FeeTier,
     MarketConfig,
     ParticipantConfig,
@@ -18,6 +19,7 @@ from qsl_envs.market.config import (
     RiskConfig,
     SizeConfig,
     SymbolConfig,
+    TickStep,
     VenueConfig,
 )
 from qsl_envs.market.kinds import Draw
@@ -49,6 +51,20 @@ BAD = [
     (VenueConfig, "outages", {"outages": ((5, 9), (8, 12))}),
     (VenueConfig, "outages", {"outages": (5, 9)}),
     (VenueConfig, "schedule", {"schedule": (PhaseChange(at_ns=9, action="halt"), PhaseChange(at_ns=9, action="open"))}),
+    (VenueConfig, "band_window_ns", {"band_ticks": 5, "band_window_ns": 3}),
+    (VenueConfig, "band_window_ns", {"band_window_ns": 10**9}),
+    (VenueConfig, "limit_state_ns", {"limit_state_ns": 10**9}),
+    (VenueConfig, "limit_halt_ns", {"limit_halt_ns": -1}),
+    (VenueConfig, "limit_call_ns", {"limit_call_ns": 10**15}),
+    (VenueConfig, "band_tiers", {"band_ticks": 5, "band_tiers": (BandTier(from_price=9, ticks=1),) * 2}),
+    (VenueConfig, "batch_interval_ns", {"batch_interval_ns": 10}),
+    (VenueConfig, "speed_bump_ns", {"speed_bump_ns": -1}),
+    (VenueConfig, "speed_bump_for", {"speed_bump_for": "makers"}),
+    (VenueConfig, "min_resting_ns", {"min_resting_ns": 10**15}),
+    (VenueConfig, "tick_table", {"tick_table": (TickStep(from_price=9, step=1), TickStep(from_price=6, step=2))}),
+    (TickStep, "from_price", {"from_price": 7, "step": 5}),
+    (TickStep, "step", {"from_price": 7, "step": 0}),
+    (BandTier, "ticks", {"from_price": 7, "ticks": 0}),
     (PhaseChange, "action", {"at_ns": 9, "action": "sleep"}),
     (PhaseChange, "at_ns", {"at_ns": -9, "action": "halt"}),
     (SymbolConfig, "start_price", {"start_price": 0}),
