@@ -28,10 +28,10 @@ def worlds() -> list[str]:
     """Ids of the environments whose market is an order book with flow of its own; a replay is the recording itself."""
     from qsl_envs.command_realism import default_market
     from qsl_envs.errors import ConfigError
-    from qsl_envs.registration import ENVIRONMENTS
+    from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
     found = []
-    for entry in ENVIRONMENTS:
+    for entry in (*ENVIRONMENTS, *MARL_ENVIRONMENTS):
         try:
             if default_market(entry.env_id).day is None:
                 found.append(entry.env_id)

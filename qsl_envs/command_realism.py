@@ -49,15 +49,10 @@ def history_of_source(source: str, *, seconds: float, seed: int, book: int) -> A
 
     Raises: DataError if there is no such file nor environment; ConfigError if the environment has no market.
     """
-    from qsl_envs.registration import ENVIRONMENTS
-
     if Path(source).is_file():
         from qsl_envs.metrics.history import read_history
 
         return read_history(source)
-    known = [entry.env_id for entry in ENVIRONMENTS]
-    if source not in known:
-        raise DataError(f"{source}: no such file, and no environment of this name; those are {', '.join(known)}")
     from qsl_envs.market.history import simulate_history
 
     market = default_market(source)
@@ -66,14 +61,20 @@ def history_of_source(source: str, *, seconds: float, seed: int, book: int) -> A
 
 
 def default_market(env_id: str) -> Any:
-    """The `Market` that an environment has by default. Raises: ConfigError if it has none."""
+    """The `Market` that an environment, of one agent or of many, has by default.
+
+    Raises: DataError if there is no such environment; ConfigError if it has no market.
+    """
     import gymnasium as gym
 
-    env = gym.make(env_id)
-    try:
-        market = getattr(env.unwrapped, "market", None)
-    finally:
-        env.close()
+    from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS, make_marl_vec
+
+    single, many = ([entry.env_id for entry in table] for table in (ENVIRONMENTS, MARL_ENVIRONMENTS))
+    if env_id not in (*single, *many):
+        known = ", ".join([*single, *many])
+        raise DataError(f"{env_id}: no such file, and no environment of this name; those are {known}")
+    env = gym.make(env_id).unwrapped if env_id in single else make_marl_vec(env_id, 1)
+    market = getattr(env, "market", None)
     if market is None:
         raise ConfigError(f"{env_id} has no order book: its market is a formula")
     return market
