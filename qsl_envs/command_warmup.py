@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def parts() -> list[tuple[str, Callable[[], None]]]:
     """(name, a function that uses it once) of everything that compiles."""
     envs = [(entry.env_id, lambda env_id=entry.env_id: _use_env(env_id)) for entry in ENVIRONMENTS]
-    return [("engine", _use_engine), ("replay", _use_replay), *envs]
+    return [("engine", _use_engine), ("replay", _use_replay), *envs, ("theory", _use_theory)]
 
 
 def _use_engine() -> None:
@@ -79,6 +79,17 @@ def _use_replay() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         check_file(write_sample(folder)[0])
+
+
+def _use_theory() -> None:
+    from qsl_envs.theory.models import study
+
+    study("avellaneda-stoikov", dt=0.5, episodes=2)
+    study("zero-intelligence", ticks=5, limit_rate=2.0, duration=50.0)
+    study("cont-stoikov-talreja", paths=2)
+    study("hawkes", duration=1_000.0)
+    study("almgren-chriss", paths=2)
+    study("glft", Q=2)
 
 
 def _use_env(env_id: str) -> None:

@@ -166,6 +166,11 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         utility = np.where(self._numbers[at.ENDED] != 0, v[at.TERMS + at.UTILITY], 0.0)
         return np.stack([v[at.WEALTH], v[at.HELD_SUM], utility], axis=1)
 
+    @property
+    def inventory(self) -> np.ndarray:
+        """Lots held, whole numbers as float64 (num_envs,). A view."""
+        return self._values[at.HELD]
+
     def accounts(self) -> dict[str, np.ndarray]:
         """Accounts now, float64 arrays (num_envs,): `equity` gained since the start, `inventory`, `cash` (0 at the
         start), `mid`, `time_left`.
