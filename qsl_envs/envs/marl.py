@@ -16,6 +16,7 @@ from qsl_envs.envs.config import market_config, task_config
 from qsl_envs.envs.core import Seats
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.privileged import state_width, write_states
+from qsl_envs.envs.realism import realism_of, relieved, words
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, REWARD_TERMS
 from qsl_envs.envs.vector import autoreset_mode_of, choice_masks, rebuild, seeds_of
@@ -52,6 +53,7 @@ class MarlVectorEnv:
         autoreset_mode: Gymnasium's `AutoresetMode`, or its value.
         max_episode_steps: truncates an episode (`max_cycles` is another name); None: only the market ends it.
         copy: fresh observations at each call; else they are handed out in two buffers in turn.
+        realism: what to switch off, as `{"latency": False}`: see `qsl_envs.envs.realism`.
     """
 
     default_market: ClassVar[MarketConfig]
@@ -62,14 +64,18 @@ class MarlVectorEnv:
                  config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None, split: str = "train",
                  session_ns: int | None = None, num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 max_cycles: int | None = None, copy: bool = False):  # fmt: skip
+                 max_cycles: int | None = None, copy: bool = False,
+                 realism: dict[str, bool] | None = None):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "seats": seats, "tasks": tasks, "step_ns": step_ns, "config": config, "split": split,
             "session_ns": session_ns, "num_threads": num_threads, "autoreset_mode": autoreset_mode,
             "max_episode_steps": max_episode_steps, "max_cycles": max_cycles, "copy": copy,
+            "realism": realism,
         }  # fmt: skip
         roles = self.roles_of(seats or {}, tasks or {}, step_ns)
-        market = market_config(self.market_of(roles), config, session_ns)
+        self.realism = realism_of(realism)
+        seated = sum(role.num_seats for role in roles)
+        market = relieved(market_config(self.market_of(roles), config, session_ns), self.realism, seated)
         self.roles = {role.name: role for role in roles}
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode, "is_parallelizable": True}
@@ -277,6 +283,11 @@ class MarlVectorEnv:
 
     def close(self) -> None:
         """Nothing is held but memory."""
+
+    def __repr__(self) -> str:
+        """Class, number of envs and agents, and what is not realistic about the market."""
+        off = words(self.realism)
+        return f"{type(self).__name__}(num_envs={self.num_envs}, agents={self.possible_agents}{', ' * bool(off)}{off})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), self._arguments)

@@ -111,6 +111,7 @@ MARL_ARGUMENTS = """| Argument | Default | Meaning |
 | `split` | "train" | family of worlds; no seed of one split reaches another |
 | `autoreset_mode` | NEXT_STEP | what follows the end of an episode |
 | `max_episode_steps`, `max_cycles` | None | truncates an episode |
+| `realism` | None | what to switch off, as `{"latency": False}`: latency, queue, fees, impact |
 | `num_threads` | 1 | threads that share the envs; results do not depend on it |"""
 TASK_NAMES = {
     "MakerConfig": ("Box(-1, 1, (4,), float32)", "as in `qsl/MarketMaking-v0`"),

@@ -15,7 +15,7 @@ from qsl_envs.errors import ConfigError, require
 
 SHARED = {
     "market", "task", "role", "fields", "observation_names", "observation_units", "action_names", "reward_names",
-    "max_inventory", "session_ns",
+    "max_inventory", "session_ns", "realism",
 }  # fmt: skip
 """Attributes of the vector form that the single env has too."""
 
@@ -105,6 +105,15 @@ class TradingEnv(gym.Env):
         if vector is not None and (name in SHARED or name in {f.name for f in dataclasses.fields(vector.task)}):
             return getattr(vector, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        """As of the vector form, without its number."""
+        vector = repr(self._vector) if "_vector" in self.__dict__ else ""
+        notes = vector.partition("num_envs=1")[2].removeprefix(", ").rstrip(")")
+        return f"{type(self).__name__}({notes})"
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def __reduce__(self):
         return rebuild, (type(self), self._arguments, self.spec)

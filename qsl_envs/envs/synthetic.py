@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, market_config, task_config
+from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.vector import TradingVectorEnv, rebuild
 from qsl_envs.market.config import MarketConfig
@@ -42,7 +43,8 @@ class SyntheticVectorEnv(TradingVectorEnv):
             "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
         role = self.role_of(task)
-        full = market_config(self.default_market, config, session_ns)
+        self.realism = realism_of(realism)
+        full = relieved(market_config(self.default_market, config, session_ns), self.realism, num_agents=1)
         market = Market(full, num_envs, split=split, num_threads=num_threads)
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
                          copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip

@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 
 from qsl_envs.envs.core import Seats, inventory_limit
 from qsl_envs.envs.fields import field_names, field_units
+from qsl_envs.envs.realism import REALISM, words
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, ON_INTERVAL, REWARD_TERMS
 from qsl_envs.envs.text import book_text
@@ -44,6 +45,9 @@ class TradingVectorEnv(VectorEnv):
         step_info: `info["account"]` holds the true accounts, `info["reward_terms"]` the reward's terms, at each call.
         render_mode: None or "ansi".
     """
+
+    realism: dict[str, bool] = dict.fromkeys(REALISM, True)
+    """What is switched off is False."""
 
     def __init__(self, market: Market, role: Role, *,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
@@ -145,6 +149,12 @@ class TradingVectorEnv(VectorEnv):
     def reward_names(self) -> tuple[str, ...]:
         """Names of the reward terms."""
         return REWARD_TERMS
+
+    def __repr__(self) -> str:
+        """Class, number of envs, and what is not realistic about the market."""
+        off = [words(self.realism), "" if getattr(self.market.config.flow, "reactive", True) else "flow not reactive"]
+        notes = "".join(f", {note}" for note in off if note)
+        return f"{type(self).__name__}(num_envs={self.num_envs}{notes})"
 
     @property
     def max_inventory(self) -> int:

@@ -115,6 +115,11 @@ class ParticipantConfig:
     inventory: int = 0
     """lots at the start, at the start price"""
     risk: RiskConfig = field(default_factory=RiskConfig)
+    ideal_queue: bool = False
+    """its resting orders stand first at their prices: filled when a trade prints there or beyond"""
+    ideal_takes: bool = False
+    """what it takes is not missing from the book (the impact account is the other side, nothing is printed); what the
+    displayed book within the limit cannot give is cancelled"""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -336,5 +341,21 @@ class MarketConfig:
         return config_hash(self)
 
     def template_hash(self) -> str:
-        """Hex digest that the draws of warm templates are keyed by: a market and its mirror image share them."""
-        return config_hash(dataclasses.replace(self, mirror=False))
+        """Hex digest that the draws of warm templates are keyed by: of what can matter before agents act.
+
+        So a market and its mirror image share their warm books, and so do markets that differ in agents' lines, limits
+        or number, in fees, or in the length of the session: comparisons between those are between equal worlds.
+        """
+        free: dict[str, Any] = {
+            "maker_fee_bps": 0.0, "taker_fee_bps": 0.0, "maker_lot_fee": 0.0, "taker_lot_fee": 0.0, "tiers": (),
+            "auction_fee_bps": 0.0, "impact_ticks": 0.0,
+        }  # fmt: skip
+        changes: dict[str, Any] = {
+            "mirror": False, "participants": (), "session_ns": DAY_NS, "wake_on_fill": False, "heartbeat_ns": 1,
+            "snapshot_ns": 1, "order_timeout_ns": 1, "impact_window_ns": 1,
+            "venues": tuple(dataclasses.replace(v, **free) for v in self.venues),
+            "symbols": tuple(dataclasses.replace(s, borrow_rate=0) for s in self.symbols),
+        }  # fmt: skip
+        if getattr(self.flow, "reactive", True) is False:
+            changes["flow"] = dataclasses.replace(self.flow, reactive=True)  # type: ignore[type-var, call-arg]
+        return config_hash(dataclasses.replace(self, **changes))

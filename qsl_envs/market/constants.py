@@ -78,3 +78,6 @@ LAW_LONGS = 5
 GROUP_PARAMS, GROUP_STATES, GROUP_BOOKS, GROUP_LAWS, GROUP_LONGS = 0, 1, 2, 3, 4
 """Cells of a group of equal participants in `MarketArrays.crowd`: numbers of parameters, of state cells and of books,
 where its laws stand (that of the extra latency first); its books follow."""
+
+IDEAL_QUEUE, IDEAL_TAKES = 1, 2
+"""Flags of GATE.ideal: what is easier for a participant than it is."""

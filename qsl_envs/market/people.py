@@ -6,8 +6,8 @@ import numpy as np
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.arena import Layout
-from qsl_envs.market.config import MarketConfig
-from qsl_envs.market.constants import KIND_NONE, NEVER
+from qsl_envs.market.config import MarketConfig, ParticipantConfig
+from qsl_envs.market.constants import IDEAL_QUEUE, IDEAL_TAKES, KIND_NONE, NEVER
 from qsl_envs.market.population import Line, lines_of
 from qsl_envs.market.state import MarketArrays
 from qsl_envs.network.config import LinkConfig
@@ -75,6 +75,9 @@ def _init_gates(m, config, run, line: Line, book: int):
     gates, risk = _of_book(m.gates, run.gates, line, config.num_books, book), line.config.risk
     gates["max_inventory"] = risk.max_inventory // len(config.venues)
     gates["max_notional"] = risk.max_notional // len(config.venues)
+    who = line.config
+    if isinstance(who, ParticipantConfig):
+        gates["ideal"] = IDEAL_QUEUE * who.ideal_queue + IDEAL_TAKES * who.ideal_takes
     if book < len(config.symbols):
         gates["position"] = line.config.inventory
 

@@ -72,7 +72,8 @@ GATE = record(
     ("open_buy", "i4"),  # lots open, at worst case
     ("open_sell", "i4"),
     ("num_open", "i4"),
-    ("blocked", "i4"),  # kill switch at the venue
+    ("blocked", "i2"),  # kill switch at the venue
+    ("ideal", "i2"),  # what is easier here than it is: flags of `market.ideal`
     ("max_inventory", "i4"),  # this venue's share of the participant's cap
     ("venue_volume", "i4"),  # lots traded at the venue in the session; what fee tiers go by
     ("max_notional", "i8"),

@@ -11,6 +11,7 @@ from qsl_envs.engine.constants import (
     GTC,
     IOC,
     LIMIT,
+    MARKET,
     NIL,
     PEGGED,
     REJECT,
@@ -54,10 +55,12 @@ from qsl_envs.market.gate import (
     venue_gate_of,
     worst_price,
 )
+from qsl_envs.market.ideal import skip_queue, take_untouched, takes_untouched
 from qsl_envs.market.recorder import begin_event
 from qsl_envs.market.recording import close_order, record_order, record_reject, record_withdrawn
 from qsl_envs.market.reports import report, report_dirty
 
+IOC_REST = int(Reason.IOC_REST)
 LOST_REASON = int(Reason.LOST)
 UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 MIN_RESTING = int(Reason.MIN_RESTING)
@@ -164,6 +167,13 @@ def serve_new(m, r, i, now_ns):
     counted = worst_price(m, h, side, order_type, worst)
     c = m.clients[run.clients + client]
     c.gate_price = counted
+    if (order_type == LIMIT or order_type == MARKET) and takes_untouched(
+        m, r, trader, book, side, order_type, price, int64(msg.post_only)
+    ):
+        done = take_untouched(m, r, trader, book, tag, side, order_type, price, qty)
+        kind = M_FILL if done == qty else M_CANCELED
+        answer(m, r, book, trader, tag, client, kind, 0 if done == qty else IOC_REST, price, now_ns)
+        return
     submit_order(m.book, h, now_ns, side, order_type, tif, price, qty, int64(msg.display_qty),
     int64(msg.stop_price),
                  int64(msg.peg), int64(msg.offset), int64(msg.post_only), trader, tag, msg.cash)  # fmt: skip
@@ -181,6 +191,7 @@ def serve_new(m, r, i, now_ns):
     if recording:
         close_order(m, r, book, now_ns)
     count_open(m, r, trader, book, client, side, now_ns)
+    skip_queue(m, r, trader, book, int64(c.slot))
     kind = M_ACK if b.status == ACK else M_CANCELED if b.status == CANCELED else M_FILL
     answer(m, r, book, trader, tag, client, kind, int64(b.reason), standing_price(m, h, c, price), now_ns)
 
@@ -299,6 +310,7 @@ def serve_replace(m, r, i, client, slot, now_ns):
     if recording:
         close_order(m, r, book, now_ns)
     count_open(m, r, trader, book, client, side, now_ns)
+    skip_queue(m, r, trader, book, int64(c.slot))
     answer(m, r, book, trader, tag, client, M_REPLACED, int64(b.reason), standing_price(m, h, c, price), now_ns)
 
 
