@@ -54,7 +54,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
             if len(options) < len(typing.get_args(hint)):
                 return None
             raise ConfigError(f"{path} must not be empty")
-        return _convert(options[0], value, path)
+        return _convert(_option(options, value, path), value, path)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{path} must be a list, was {value!r}")
@@ -75,6 +75,20 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if hint in (int, float, str, bool) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
         raise ConfigError(f"{path} must be of type {hint.__name__}, was {value!r}")
     return value
+
+
+def _option(options: list[Any], value: Any, path: str) -> Any:
+    """Which of several types a value is for: its own, or the one that its `kind` names; else the first."""
+    for option in options:
+        if is_dataclass(option) and isinstance(value, option):  # type: ignore[arg-type]
+            return option
+    kind = value.get("kind") if isinstance(value, dict) and len(options) > 1 else None
+    if kind is None:
+        return options[0]
+    kinds = {f.default: o for o in options if is_dataclass(o) for f in fields(o) if f.name == "kind"}
+    if kind not in kinds:
+        raise ConfigError(f"{path}.kind must be one of {', '.join(map(str, kinds))}, was {kind!r}")
+    return kinds[kind]
 
 
 def check_types(config: Any) -> None:

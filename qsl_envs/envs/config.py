@@ -226,8 +226,12 @@ def _read(file: str | PathLike[str]) -> dict[str, Any]:
 
 
 def _merge(base: Any, changes: Any) -> Any:
-    """`base` with `changes`: mappings key by key, lists of mappings entry by entry (the changes set the length)."""
+    """`base` with `changes`: mappings key by key (those of one `kind`), lists of mappings entry by entry (the
+    changes set the length).
+    """
     if isinstance(base, dict) and isinstance(changes, dict):
+        if changes.get("kind", base.get("kind")) != base.get("kind"):
+            return changes  # settings of another kind: nothing of the old ones is left
         return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in changes.items()}}
     if isinstance(base, list) and isinstance(changes, (list, tuple)) and base and isinstance(base[0], dict):
         return [_merge(base[min(i, len(base) - 1)], change) for i, change in enumerate(changes)]

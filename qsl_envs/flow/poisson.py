@@ -9,52 +9,12 @@ from __future__ import annotations
 from numpy import int64
 
 from qsl_envs.engine.constants import SELL
-from qsl_envs.engine.state import record
+from qsl_envs.flow.record import BLOCK, HIT, REST
 from qsl_envs.kernel.draw import below_from_half, draw_below, draw_bits, draw_unit, exp_from_bits, high_half, low_half
 from qsl_envs.kernel.jit import kernel
 
-BLOCK = 32
-"""Candidates drawn at a time."""
-BLOCK_LONGS = 3 * BLOCK
-"""int64 cells of a block: times, words, lives."""
-
-FLOW_RECORD = record(
-    256,
-    ("mean_gap_ns", "f8"),
-    ("mean_life_ns", "f8"),
-    ("clock_skey", "i8"),
-    ("word_skey", "i8"),
-    ("life_skey", "i8"),
-    ("size_skey", "i8"),
-    ("first", "i8"),  # number of the first candidate of the block
-    ("at", "i8"),  # place of the next candidate in the block
-    ("last_ns", "i8"),  # time of the last candidate drawn
-    ("block", "i8"),  # start of the block in the int64 view
-    ("births", "i8"),  # start of the candidate numbers by slot in the int64 view
-    ("cut_market_buy", "i8"),  # of 2**32: thresholds of the kind draw
-    ("cut_market", "i8"),
-    ("cut_limit_buy", "i8"),
-    ("ticks", "i8"),
-    ("qty_low", "i8"),
-    ("qty_high", "i8"),
-    ("seen_bid", "i8"),  # last best prices, for when a side is empty
-    ("seen_ask", "i8"),
-    ("active", "i8"),
-    ("mirror", "i8"),  # 1: the side of each draw is turned round
-    ("volume", "i8"),  # lots traded in the book in the impact window, and the one before
-    ("volume_before", "i8"),
-    ("window_start_ns", "i8"),
-    ("trades", "i8"),
-    ("traded_qty", "i8"),
-    ("tilt", "f8"),  # lean of market orders towards the value, of limit orders, and per half tick of distance
-    ("limit_tilt", "f8"),
-    ("per_half_tick", "f8"),
-    ("lean_skey", "i8"),
-)
-"""Background flow of one book: rates, keys, the block in hand."""
-
-REST, HIT = 0, 1
-"""What a candidate is: a limit order, a market order."""
+TICK_SHIFT = 44
+"""Births are kept as `candidate number | refused ticks << TICK_SHIFT`."""
 
 
 @kernel
@@ -125,20 +85,4 @@ def qty_of(flow, k):
 @kernel(inline=True)
 def later_life_ns(flow, k, n):
     """Tick n >= 1 of the cancel clock of birth k: ns after tick n - 1. Only refused ticks are followed by another."""
-    return int64(flow.mean_life_ns * exp_from_bits(draw_bits(flow.life_skey, k + (n << 44))) + 1.0)
-
-
-def set_flow(flow, config) -> None:
-    """Write a `PoissonFlowConfig` into a FLOW record; its keys are those of a world, set later."""
-    total = config.total_rate
-    flow.mean_gap_ns = 1e9 / total
-    flow.mean_life_ns = 1e9 / config.cancel_rate
-    share = config.market_rate / total
-    flow.cut_market_buy = round(share * 2**32)
-    flow.cut_market = 2 * flow.cut_market_buy
-    flow.cut_limit_buy = flow.cut_market + (2**32 - flow.cut_market) // 2
-    flow.ticks, flow.qty_low, flow.qty_high = config.ticks, config.qty_low, config.qty_high
-    if config.anchor is not None:
-        flow.tilt, flow.limit_tilt = config.anchor.tilt, config.anchor.limit_tilt
-        flow.per_half_tick = 0.5 / config.anchor.ticks
-    flow.active = 1
+    return int64(flow.mean_life_ns * exp_from_bits(draw_bits(flow.life_skey, k + (n << TICK_SHIFT))) + 1.0)

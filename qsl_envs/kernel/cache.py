@@ -298,10 +298,14 @@ class _KernelCache(FunctionCache):
             self.flush()
 
     def _index_key(self, sig, codegen):
-        """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources."""
+        """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources.
+
+        A record changes in a file that a kernel need not import, so the layout of the views it takes counts too.
+        """
         cells = tuple(_identity(cell.cell_contents) for cell in self._py_func.__closure__ or ())
         code = hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
-        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps(cells)).hexdigest()
+        layouts = [getattr(kind, "layout", "") for kind in _entry_args(sig)]
+        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps((cells, layouts))).hexdigest()
 
 
 def _identity(value):

@@ -95,6 +95,12 @@ class ViewsType(types.Type):
     def __reduce__(self):
         return _views_type, (self.cls,)
 
+    @property
+    def layout(self) -> str:
+        """What a kernel that takes these views is compiled for, beside its name: the fields of every record."""
+        kinds = {name: kind for name, (_, kind) in self.cls.FIELDS.items()}
+        return repr([(name, k._numba_type_.layout if isinstance(k, type) else str(k)) for name, k in kinds.items()])
+
 
 def _views_type(cls):
     return cls._numba_type_

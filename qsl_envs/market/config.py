@@ -11,6 +11,8 @@ from typing import Any
 from qsl_envs.engine.config import WINDOW_MAX, WINDOW_MIN, EngineConfig
 from qsl_envs.errors import require
 from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.flow.hawkes_config import HawkesFlowConfig
+from qsl_envs.flow.kinds import AnyFlowConfig
 from qsl_envs.market.constants import CODE_SHIFT
 from qsl_envs.market.kinds import Draw, as_draw, check_params, find_kind
 from qsl_envs.market.value_config import ValueConfig
@@ -191,6 +193,8 @@ class SizeConfig:
     max_calendar: int = 256
     tape: int = 512
     """records of a book's public tape, a power of two: what the slowest feed has not heard must fit"""
+    max_pending: int = 1024
+    """children of Hawkes flow to come, per book; another flow has none"""
     wheel: int = 1024
     """buckets of the cancel wheel, a power of two >= 64"""
 
@@ -202,7 +206,7 @@ class SizeConfig:
         require(self.wheel >= 64, self, "wheel", ">= 64", self.wheel)
         require(1 <= self.max_orders <= 2**20, self, "max_orders", "in [1, 2**20]", self.max_orders)
         require(1 <= self.max_clients <= 2**15, self, "max_clients", "in [1, 2**15]", self.max_clients)
-        for name in ("max_messages", "max_calendar"):
+        for name in ("max_messages", "max_calendar", "max_pending"):
             require(1 <= getattr(self, name) <= 2**24, self, name, "in [1, 2**24]", getattr(self, name))
         window = self.window_ticks
         power = WINDOW_MIN <= window <= WINDOW_MAX and window & (window - 1) == 0
@@ -221,8 +225,8 @@ class MarketConfig:
     """agents: moved from outside"""
     population: tuple[PopulationConfig, ...] = ()
     """who trades inside the kernel; numbered after the agents"""
-    flow: PoissonFlowConfig | None = field(default_factory=PoissonFlowConfig)
-    """background flow of every book; None: none"""
+    flow: AnyFlowConfig | None = field(default_factory=PoissonFlowConfig)
+    """background flow of every book, of any kind; None: none"""
     session_ns: int = 600_000_000_000
     """from the start of an episode to the close"""
     fee_unit: int = 20_000
@@ -276,6 +280,11 @@ class MarketConfig:
             require(self.size.max_orders >= most, self.size, "max_orders",
                     f">= {most} for this flow (births x mean life, six standard deviations, and participants' orders)",
                     self.size.max_orders)  # fmt: skip
+            if isinstance(self.flow, HawkesFlowConfig):
+                least = int(2 * self.flow.mean_pending + 64)
+                require(self.size.max_pending >= least, self.size, "max_pending",
+                        f">= {least} for this flow (twice the children to come in the mean, and 64)",
+                        self.size.max_pending)  # fmt: skip
             anchored = self.flow.anchor is None or all(s.value is not None for s in self.symbols)
             require(anchored, self, "flow.anchor", "None, or every symbol has a `value` to lean to", self.flow.anchor)
         grids = sorted({s.value.grid_ns for s in self.symbols if s.value is not None and s.value.common_share > 0})

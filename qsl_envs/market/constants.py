@@ -38,6 +38,7 @@ STOP_TIME, STOP_FILL, STOP_CLOSE, STOP_ERROR, STOP_RECORD, STOP_WAKE = 0, 1, 2, 
 
 # RUN.error: what was too small
 E_NONE, E_CALENDAR, E_MESSAGES, E_TAPE, E_CLIENTS, E_SERVICE, E_EVENTS, E_RECORD = 0, 1, 2, 3, 4, 5, 6, 7
+E_PENDING = 8
 
 CROSS = -1
 """Instead of an aggressor's side: both sides of the trade met in an auction."""
@@ -45,9 +46,11 @@ PHASE_HALT, PHASE_CALL, PHASE_OPEN = 0, 1, 2
 """Actions of a schedule: no new orders; orders gather without matching; uncross, if there was a call, and trade on."""
 SCHEDULE_LONGS = 3
 
-ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, RECORD, NUM_ENTRIES = 0, 1, 2, 3, 4, 5
+ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, RECORD = 0, 1, 2, 3, 4
+FLOW_DECIDE, FLOW_START, FLOW_TAKE, FLOW_HEAR, NUM_ENTRIES = 5, 6, 7, 8, 9
 """Places in `MarketArrays.entries`: two addresses, the int64 cells of a row, how many of them, from its start, are
-fetched ahead of its turn, and the int64 cells of a replica's recorder (0: nothing is recorded)."""
+fetched ahead of its turn, and the int64 cells of a replica's recorder (0: nothing is recorded); then the addresses of a
+flow model's parts."""
 
 # kind of a row of the recorded tape
 T_START, T_STANDING, T_NEW, T_TRADE, T_CANCELED, T_REDUCED, T_REPLACED, T_RESTATED = 0, 1, 2, 3, 4, 5, 6, 7

@@ -6,7 +6,10 @@ import numpy as np
 
 from qsl_envs.engine.layout import add_book_sections, init_books
 from qsl_envs.engine.state import BOOK, EVENT, EXT, LEVEL, ORDER, SIDES
-from qsl_envs.flow.poisson import BLOCK_LONGS, FLOW_RECORD, set_flow
+from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.flow.hawkes_config import HawkesFlowConfig
+from qsl_envs.flow.record import BLOCK_LONGS, FLOW_RECORD, MODEL_RECORD
+from qsl_envs.flow.tables import FlowTables, clock_rate
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import MarketConfig
@@ -46,7 +49,7 @@ from qsl_envs.replay.playback import PLAY
 SECTION_RECORDS = {
     "accounts": ACCOUNT, "gates": GATE, "traders": TRADER, "conns": CONN, "clients": CLIENT, "msgs": MSG, "cal": CAL,
     "tapes": TAPE, "views": VIEW, "venues": VENUE, "rules": RULES, "flows": FLOW_RECORD,
-    "fundamentals": FUNDAMENTAL,
+    "fundamentals": FUNDAMENTAL, "models": MODEL_RECORD,
 }  # fmt: skip
 SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
 
@@ -70,6 +73,16 @@ def distinct_links(config: MarketConfig) -> list[LinkConfig]:
             if link not in links:
                 links.append(link)
     return links or [LinkConfig()]
+
+
+def num_models(config: MarketConfig) -> int:
+    """MODEL records: one a book, none for the Poisson flow."""
+    return 0 if config.flow is None or isinstance(config.flow, PoissonFlowConfig) else config.num_books
+
+
+def flow_tables(config: MarketConfig) -> FlowTables | None:
+    """The lists of the market's flow; None when it has none."""
+    return None if config.flow is None else FlowTables(config.flow, config.size.max_orders)
 
 
 def market_layout(config: MarketConfig) -> Layout:
@@ -103,6 +116,8 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("plays", PLAY, 1)
     layout.add("fundamentals", FUNDAMENTAL, len(config.symbols))
     layout.add("values", np.float64, RING * sum(s.value is not None for s in config.symbols))
+    layout.add("models", MODEL_RECORD, num_models(config))
+    layout.add("pending", CAL, size.max_pending * books if isinstance(config.flow, HawkesFlowConfig) else 0)
     layout.add("cal", CAL, size.max_calendar)
     layout.add("clients", CLIENT, size.max_clients)
     layout.add("msgs", MSG, size.max_messages)
@@ -120,9 +135,11 @@ def market_arrays(
     tape = Recording(config, 0, 0) if tape is None else tape
     links, timelines = allocate_links(distinct_links(config))
     link_longs = np.concatenate([timelines, venue_longs(config, timeline_longs(config))[0]])
+    tables = flow_tables(config)
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
                         entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
-                        schedule=phase_longs(config), crowd=crowd_table(config))  # fmt: skip
+                        schedule=phase_longs(config), crowd=crowd_table(config),
+                        tables=np.zeros(1) if tables is None else tables.array)  # fmt: skip
 
 
 def timeline_longs(config: MarketConfig) -> int:
@@ -191,7 +208,10 @@ def chain(records: np.ndarray, base: int, count: int) -> None:
 
 
 def _init_flows(m, layout, config, run, replica):
-    rate = config.flow.cancel_rate * config.flow.mean_orders * config.num_books if config.flow else 1.0
+    rate = clock_rate(config.flow) * config.num_books if config.flow else 1.0
+    tables = flow_tables(config)
+    run.num_models = num_models(config)
+    run.flow_hears = int(isinstance(config.flow, HawkesFlowConfig) and config.flow.reactive)
     run.wheel_shift = max(0, int(np.log2(1e9 / rate)))
     for b in range(config.num_books):
         flow = m.flows[run.flows + b]
@@ -200,8 +220,12 @@ def _init_flows(m, layout, config, run, replica):
         start = config.symbols[b % len(config.symbols)].start_price
         flow.seen_bid, flow.seen_ask = start - 1, start + 1
         flow.mirror = int(config.mirror)
-        if config.flow is not None:
-            set_flow(flow, config.flow)
+        if tables is not None:
+            tables.set_flow(flow)
+        if run.num_models > 0:
+            model = m.models[run.models + b]
+            tables.set_model(model, start, config.mirror, config.size.max_pending)
+            model.pending = layout.base("pending", replica) + config.size.max_pending * b
         tape = m.tapes[run.tapes + b]
         tape.first_pub = layout.base("pubs", replica) + config.size.tape * b
         tape.deadline_ns, tape.start_price = NEVER, start
@@ -246,7 +270,7 @@ BOOK_BYTES, ORDER_BYTES, LEVEL_BYTES, EXT_BYTES, EVENT_BYTES = (d.itemsize for d
 RULES_BYTES = RULES.itemsize
 ACCOUNT_BYTES, GATE_BYTES, TRADER_BYTES, CONN_BYTES = (d.itemsize for d in (ACCOUNT, GATE, TRADER, CONN))
 CLIENT_BYTES, MSG_BYTES, CAL_BYTES, TAPE_BYTES = (d.itemsize for d in (CLIENT, MSG, CAL, TAPE))
-PLAY_BYTES, FUNDAMENTAL_BYTES = PLAY.itemsize, FUNDAMENTAL.itemsize
+PLAY_BYTES, FUNDAMENTAL_BYTES, MODEL_BYTES = PLAY.itemsize, FUNDAMENTAL.itemsize, MODEL_RECORD.itemsize
 VIEW_BYTES, VENUE_BYTES, FLOW_BYTES, PUB_BYTES = (d.itemsize for d in (VIEW, VENUE, FLOW_RECORD, PUB))
 CROWD_BYTES, ACTOR_BYTES, WAKE_BYTES, TOP_BYTES = (d.itemsize for d in (CROWD, ACTOR, WAKE, TOP))
 
@@ -272,6 +296,9 @@ def rebind(m, r, delta):
     run.wheel_words += delta // 8
     run.plays += delta // PLAY_BYTES
     run.fundamentals += delta // FUNDAMENTAL_BYTES
+    run.models += delta // MODEL_BYTES
+    for n in range(run.num_models):
+        m.models[run.models + n].pending += delta // CAL_BYTES
     for s in range(run.num_symbols):
         m.fundamentals[run.fundamentals + s].ring += delta // 8
     run.crowd += delta // CROWD_BYTES

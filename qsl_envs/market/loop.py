@@ -2,11 +2,11 @@
 
 from numpy import int64
 
-from qsl_envs.engine.constants import NIL
-from qsl_envs.flow.poisson import BLOCK, advance_candidate
+from qsl_envs.flow.poisson import advance_candidate
+from qsl_envs.flow.record import BLOCK, HAWKES
 from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.background import act_cancel_tick, act_candidate
+from qsl_envs.market.background import act_cancel_tick, act_candidate, find_flow
 from qsl_envs.market.bands import act_limit
 from qsl_envs.market.calendar import first_time, pop
 from qsl_envs.market.constants import (  # fmt: skip
@@ -25,7 +25,6 @@ from qsl_envs.market.constants import (  # fmt: skip
     L_CANCEL_TICK,
     L_CANDIDATE,
     L_MESSAGE,
-    NEVER,
     RECORD,
     ROW_LONGS,
     STOP_CLOSE,
@@ -36,6 +35,7 @@ from qsl_envs.market.constants import (  # fmt: skip
 from qsl_envs.market.crowd import act_crowd
 from qsl_envs.market.day import act_day
 from qsl_envs.market.deadline import expire
+from qsl_envs.market.entries import call_take
 from qsl_envs.market.fundamental import catch_up_all
 from qsl_envs.market.node import check_risk, hear_reports, time_out
 from qsl_envs.market.phase import act_batch, change_phase
@@ -133,26 +133,20 @@ def candidate(m, r, now_ns):
     book = run.flow_book
     flow = m.flows[run.flows + book]
     at = flow.block + flow.at
-    k, word, life = flow.first + flow.at, m.longs[at + BLOCK], m.longs[at + 2 * BLOCK]
-    advance_candidate(flow, m.longs)
-    find_flow(m, r)
+    k, word, due = flow.first + flow.at, m.longs[at + BLOCK], now_ns + m.longs[at + 2 * BLOCK]
+    if flow.model != HAWKES:
+        advance_candidate(flow, m.longs)
+        find_flow(m, r)
+    else:
+        born = call_take(m, r, book)
+        find_flow(m, r)
+        if born == 0:
+            run.idle_candidates += 1
+            return
+        word, due = m.models[run.models + book].key, m.models[run.models + book].kind
     venue_index = book // run.num_symbols
     venue = m.venues[run.venues + venue_index]
     if venue.service_ns == 0 and now_ns < venue.out_from_ns:
-        act_candidate(m, r, book, k, word, life, now_ns)
+        act_candidate(m, r, book, k, word, due, now_ns)
     else:
-        arrive(m, r, venue_index, L_CANDIDATE, book, k, word, life, now_ns)
-
-
-@kernel(inline=True)
-def find_flow(m, r):
-    """Cache which book's flow has the next candidate."""
-    run = m.runs[r]
-    best, which = NEVER, NIL
-    for book in range(run.num_books):
-        flow = m.flows[run.flows + book]
-        if flow.active != 0:
-            t = m.longs[flow.block + flow.at]
-            if t < best:
-                best, which = t, book
-    run.flow_next_ns, run.flow_book = best, which
+        arrive(m, r, venue_index, L_CANDIDATE, book, k, word, due, now_ns)

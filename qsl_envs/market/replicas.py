@@ -15,6 +15,7 @@ from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.constants import (
     E_CALENDAR,
     E_MESSAGES,
+    E_PENDING,
     E_RECORD,
     E_TAPE,
     HOT_LONGS,
@@ -39,6 +40,7 @@ ERRORS = {
     E_CALENDAR: ("calendar", "max_calendar"),
     E_MESSAGES: ("pool of messages under way", "max_messages"),
     E_TAPE: ("public tape", "tape"),
+    E_PENDING: ("children of Hawkes flow to come", "max_pending"),
 }
 STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ERROR: "error",
               STOP_RECORD: "record", STOP_WAKE: "wake"}  # fmt: skip
@@ -73,7 +75,7 @@ class Replicas:
         require(0 <= record <= 2**31, "Market", "record", "in [0, 2**31] rows a replica", record)
         self.recording = Recording(config, num_replicas, record)
         self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows, self.recording)
-        fill_entries(self.arrays.entries, day is not None)
+        fill_entries(self.arrays.entries, day is not None, None if config.flow is None else config.flow.kind)
         self.kinds = kinds_of(config)
         fill_kinds(self.arrays.crowd, self.kinds)
         if self.arena.nbytes > FETCH_FROM_BYTES:
@@ -145,7 +147,7 @@ class Replicas:
         config = self.config
         burn_in = config.burn_in_ns
         if burn_in is None:
-            burn_in = int(5e9 / config.flow.cancel_rate) if config.flow else 0
+            burn_in = 5 * config.flow.relax_ns if config.flow else 0
         digest = config.template_hash()
         for k in range(config.templates):
             row = self.num_replicas + k

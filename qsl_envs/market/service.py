@@ -42,7 +42,7 @@ def reach_venue(m, r, i, now_ns):
 def arrive(m, r, venue_index, kind, a, b, c, d, now_ns):
     """Something reaches a venue's gateway: it is served at once, waits in line, or is refused because the line is full.
 
-    (a, b, c, d): L_MESSAGE (message), L_CANDIDATE (book, k, word, life_ns), L_CANCEL_TICK (code).
+    (a, b, c, d): L_MESSAGE (message), L_CANDIDATE (book, k, word, due_ns), L_CANCEL_TICK (code).
     """
     run = m.runs[r]
     venue = m.venues[run.venues + venue_index]

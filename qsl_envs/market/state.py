@@ -7,7 +7,7 @@ Kernels take (m, r, ...): `m` the arrays, `r` the index of the RUN record.
 import numpy as np
 
 from qsl_envs.engine.state import BookArrays, record
-from qsl_envs.flow.poisson import FLOW_RECORD
+from qsl_envs.flow.record import FLOW_RECORD, MODEL_RECORD
 from qsl_envs.kernel.views import Views, inside, outside
 from qsl_envs.market.fundamental import FUNDAMENTAL
 from qsl_envs.network.state import LINK
@@ -25,7 +25,8 @@ RUN = whole(
     # the world and its clock (ns from the session's start)
     "world_key now_ns close_ns stop error error_need "
     # where the sections start (absolute indices into their views)
-    "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders fundamentals "
+    "books accounts gates conns clients msgs cal wheel wheel_words tapes views venues flows traders "
+    "fundamentals models "
     # counts
     "num_venues num_symbols num_books num_traders num_entities num_views max_cal max_msgs max_clients "
     "max_pubs "
@@ -44,6 +45,7 @@ RUN = whole(
     "served served_flow idle_candidates gateway_refused flow_pool_full lost_orders lost_reports cal_peak "
     "mirror "
     "impact_window_ns skipped_far scratch scratch_cap stop_trader dirty_head dirty_tail num_changes num_values "
+    "num_models flow_hears "
     # participants that are woken: their CROWD record, and when the next of them is
     "crowd crowd_next_ns keeps_tops num_agents "
     # rules of the books; messages that a speed bump held back
@@ -305,9 +307,9 @@ trading, 1 halted, 2 in the call after it.
 class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
-    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the tape that is recorded
-    (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have in common)
-    lie outside the arena.
+    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the flow's `tables`, the tape that is
+    recorded (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have in
+    common) lie outside the arena.
     """
 
     book = inside(BookArrays)
@@ -325,6 +327,7 @@ class MarketArrays(Views):
     venues = inside(VENUE)
     rules = inside(RULES)
     flows = inside(FLOW_RECORD)
+    models = inside(MODEL_RECORD)
     plays = inside(PLAY)
     fundamentals = inside(FUNDAMENTAL)
     crowds = inside(CROWD)
@@ -342,3 +345,4 @@ class MarketArrays(Views):
     recorder = outside(np.int64)
     schedule = outside(np.int64)
     crowd = outside(np.int64)
+    tables = outside(np.float64)

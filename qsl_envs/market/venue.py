@@ -23,6 +23,7 @@ from qsl_envs.engine.plain import cancel_order, reduce_order
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.background import hear_cancel, hear_new
 from qsl_envs.market.bands import BAND, band_refuses, follow_trades, stopped_by_band, watch_limit, within_band
 from qsl_envs.market.client import client_of, free_message
 from qsl_envs.market.consequences import consequences, roll_volume, shrink_client
@@ -64,6 +65,8 @@ IOC_REST = int(Reason.IOC_REST)
 LOST_REASON = int(Reason.LOST)
 UNKNOWN_ORDER = int(Reason.UNKNOWN_ORDER)
 MIN_RESTING = int(Reason.MIN_RESTING)
+SECOND_EVENT = 1 << 40
+"""Added to the number of a replace: it is a cancel and a new order."""
 
 
 @kernel
@@ -185,6 +188,7 @@ def serve_new(m, r, i, now_ns):
     if recording:
         display = int64(msg.display_qty)
         record_order(m, r, book, T_NEW, NIL, side, order_type, tif, asked, qty, display, trader, tag, i, now_ns)
+    hear_new(m, r, book, trader, msg.number, side, order_type, now_ns)
     consequences(m, r, book, side, trader, tag, now_ns)
     if b.status == CANCELED and stopped_by_band(m, r, book, side, asked, int64(b.reason)):
         b.reason = BAND
@@ -270,6 +274,7 @@ def serve_less(m, r, i, client, slot, now_ns):
     if m.entries[RECORD] != 0:
         kind = T_CANCELED if left == 0 else T_REDUCED
         record_withdrawn(m, r, book, kind, slot, stood, had - left, left, trader, tag, i, now_ns)
+    hear_cancel(m, r, book, trader, msg.number, int64(c.side), now_ns)
     consequences(m, r, book, int64(c.side), trader, tag, now_ns)
     shrink_client(m, r, book, tag, had - left, left == 0)
     answer(m, r, book, trader, tag, client, M_CANCELED if left == 0 else M_REPLACED, 0, NIL, now_ns)
@@ -306,6 +311,9 @@ def serve_replace(m, r, i, client, slot, now_ns):
         record_withdrawn(m, r, book, T_REDUCED, slot, price, had - qty, qty, trader, tag, i, now_ns)
     elif recording:
         record_order(m, r, book, T_REPLACED, slot, side, 0, 0, price, qty, NIL, trader, tag, i, now_ns)
+    hear_cancel(m, r, book, trader, msg.number, side, now_ns)
+    if not kept:
+        hear_new(m, r, book, trader, msg.number | SECOND_EVENT, side, LIMIT, now_ns)
     consequences(m, r, book, side, trader, tag, now_ns)
     if recording:
         close_order(m, r, book, now_ns)

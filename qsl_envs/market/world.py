@@ -5,6 +5,8 @@ from numpy import int64
 from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL
 from qsl_envs.engine.plain import submit_plain
 from qsl_envs.flow.poisson import refill
+from qsl_envs.flow.record import HAWKES
+from qsl_envs.flow.thinning import start_profile
 from qsl_envs.kernel.draw import (
     CANCEL,
     CLOCK,
@@ -20,15 +22,18 @@ from qsl_envs.kernel.draw import (
     stream_key,
     unit_from_bits,
 )
+from qsl_envs.kernel.draw import (
+    HAWKES as CHILDREN,
+)
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.background import find_flow
 from qsl_envs.market.bands import rewind_rules
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER, RECORD
 from qsl_envs.market.crowd import set_crowd
 from qsl_envs.market.day import skip_day
-from qsl_envs.market.entries import call_advance
+from qsl_envs.market.entries import call_advance, call_start
 from qsl_envs.market.fundamental import rewind_values, start_values
 from qsl_envs.market.layout import copy_row
-from qsl_envs.market.loop import find_flow
 from qsl_envs.market.marks import mark
 from qsl_envs.market.node import watch_risk
 from qsl_envs.market.phase import enter_schedule
@@ -37,8 +42,8 @@ from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.wheel import arm, order_of
 
 UP, DOWN, FEED = 0, 1, 2
-LEAN = 1 << 32
-"""Added to a book's number: the stream of the draws that turn its candidates' sides."""
+LEAN, THIN, PICK = 1 << 32, 2 << 32, 3 << 32
+"""Added to a book's number: streams of draws that turn its candidates' sides, thin them, choose orders for them."""
 TEMPLATE_BIRTH = 1 << 43
 """Added to the candidate numbers of a template's orders, so that their later clocks share no draw with the
 episode's.
@@ -59,8 +64,17 @@ def set_world(m, r, world_key):
             flow.life_skey = stream_key(world_key, CANCEL, b)
             flow.size_skey = stream_key(world_key, SIZE, b)
             flow.lean_skey = stream_key(world_key, FLOW, b | LEAN)
+            flow.thin_skey = stream_key(world_key, FLOW, b | THIN)
+            flow.tick_skey = stream_key(world_key, CANCEL, b | THIN)
             flow.last_ns = run.now_ns
-            refill(flow, m.longs, 0)
+            start_profile(m, flow, run.now_ns)
+            if run.num_models > 0:
+                m.models[run.models + b].pick_skey = stream_key(world_key, FLOW, b | PICK)
+                m.models[run.models + b].hear_skey = stream_key(world_key, CHILDREN, b)
+            if flow.model == HAWKES:
+                call_start(m, r, b)
+            else:
+                refill(flow, m.longs, 0)
     find_flow(m, r)
     for p in range(run.num_traders):
         for b in range(run.num_books):
@@ -76,18 +90,22 @@ def set_world(m, r, world_key):
 @kernel
 def build_book(m, r, book):
     """Put the first orders into an empty book: on each of `ticks` prices a side, a Poisson number with the mean of the
-    stationary flow, each with the life that is left to it (exponential, so any life is as good as a fresh one)."""
+    stationary flow (of other models a guess at it), each with the life that is left to it, if lives are drawn
+    (exponential, so any life is as good as a fresh one)."""
     run = m.runs[r]
     h = run.books + book
     flow = m.flows[run.flows + book]
     skey = stream_key(run.world_key, WARMUP, book)
     births = flow.mean_life_ns / flow.mean_gap_ns  # candidates within a mean life
     mean = births * (flow.cut_limit_buy - flow.cut_market) / 4294967296.0 / flow.ticks
+    hold = HOLD_BIT if flow.clocks != 0 else 0
     n = 0
     for turn in range(2):
         side = turn ^ flow.mirror
         for offset in range(flow.ticks):
             price = flow.seen_bid - offset if side == BUY else flow.seen_ask + offset
+            if flow.start_table >= 0:
+                mean = m.tables[flow.start_table + offset]
             total = exp_from_bits(draw_bits(skey, n))
             n += 1
             while (total < mean or (offset == 0 and m.book.books[h].used_slots < turn + 1)) and price >= 1:
@@ -95,10 +113,12 @@ def build_book(m, r, book):
                 life = int64(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
                 qty = flow.qty_low + draw_below(skey, n + 2, flow.qty_high - flow.qty_low + 1)
                 n += 3
-                submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
+                submit_plain(m.book, h, side, price, qty, 0, hold, NIL, NIL)
                 slot = int64(m.book.books[h].slot)
                 if slot < 0:
                     return
+                if hold == 0:
+                    continue
                 m.longs[flow.births + slot] = n
                 arm(m, r, book << CODE_SHIFT | slot, run.now_ns + life)
 
@@ -113,6 +133,7 @@ def make_template(m, r, world_key, burn_in_ns):
     set_world(m, r, world_key)
     for b in range(run.num_books):
         if m.flows[run.flows + b].active != 0:
+            m.flows[run.flows + b].profile_next_ns = NEVER  # the burn-in is at the rates of the start
             build_book(m, r, b)
     close = run.close_ns
     run.close_ns = NEVER
@@ -156,6 +177,8 @@ def rewind(m, r):
             at = venue.line_base + LINE_LONGS * ((venue.line_head + n) % venue.line_max)
             if m.longs[at] == L_CANDIDATE:
                 m.longs[at + 2] += TEMPLATE_BIRTH
+                if m.flows[run.flows + m.longs[at + 1]].clocks != 0:
+                    m.longs[at + 4] -= now
     rewind_values(m, r)
     rewind_rules(m, r)
     run.now_ns = 0
@@ -165,6 +188,10 @@ def rewind(m, r):
         tape = m.tapes[run.tapes + b]
         tape.head = tape.floor = tape.seq = tape.last_ts_ns = 0
         flow = m.flows[run.flows + b]
+        if flow.model == HAWKES:
+            model = m.models[run.models + b]
+            for n in range(model.num_pending):  # their order stays
+                m.cal[model.pending + n].t_ns -= now
         for slot in range(run.max_slots):
             m.longs[flow.births + slot] = TEMPLATE_BIRTH + slot
         flow.trades = flow.traded_qty = flow.volume = flow.volume_before = flow.window_start_ns = 0

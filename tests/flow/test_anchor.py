@@ -10,7 +10,9 @@ import pytest
 from qsl_envs.engine.constants import BUY, SELL
 from qsl_envs.errors import ConfigError
 from qsl_envs.flow.config import AnchorConfig
-from qsl_envs.flow.poisson import FLOW_RECORD, HIT, REST, leaning_side, set_flow
+from qsl_envs.flow.poisson import leaning_side
+from qsl_envs.flow.record import FLOW_RECORD, HIT, REST
+from qsl_envs.flow.tables import FlowTables
 from qsl_envs.market.config import MarketConfig, SymbolConfig, VenueConfig
 from qsl_envs.market.value_config import ValueConfig
 from tests.market.worlds import FLOW, MS, SECOND, START, ready, small, touch
@@ -32,7 +34,7 @@ def anchored(**changes) -> MarketConfig:
 )
 def test_the_share_of_buyers_is_the_stated_one(kind, gap_ticks, share):
     flow = np.zeros(1, FLOW_RECORD).view(np.recarray)
-    set_flow(flow[0], replace(FLOW, anchor=ANCHOR))
+    FlowTables(replace(FLOW, anchor=ANCHOR), 64).set_flow(flow[0])
     flow[0].lean_skey = 12_345
     turned = [leaning_side(flow[0], k, kind, k & 1, 2 * gap_ticks) for k in range(4_000)]
     assert np.mean(np.array(turned) == BUY) == pytest.approx(share, abs=4 * 0.5 / np.sqrt(4_000))

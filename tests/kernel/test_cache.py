@@ -103,6 +103,43 @@ def test_an_edit_of_a_constant_in_a_third_file_reaches_the_caller(rooms):
     assert (edited["value"], edited["compiled"]) == (406, 2)
 
 
+RECORDS = """
+    import numpy as np
+    from qsl_envs.kernel.views import Views, inside
+
+    ITEM = np.dtype([("a", "i8"), ("b", "i8")])
+
+    class Items(Views):
+        items = inside(ITEM)
+"""
+READER = """
+    from qsl_envs.kernel.jit import kernel
+
+    @kernel
+    def read_b(v):
+        return v.items[0].b
+"""
+READ = """
+    import json
+    import numpy as np
+    from qsl_envs.kernel.cache import COUNTS
+    from rooms.reader import read_b
+    from rooms.records import ITEM, Items
+    arena = np.zeros((1, ITEM.itemsize), np.uint8)
+    arena.reshape(-1).view(ITEM)["b"] = 7
+    print(json.dumps({"value": read_b(Items(arena)), "compiled": COUNTS.compiled}))
+"""
+
+
+def test_an_edit_of_a_record_reaches_a_kernel_whose_file_does_not_import_it(rooms):
+    write(rooms / "rooms" / "records.py", RECORDS)
+    write(rooms / "rooms" / "reader.py", READER)
+    assert [run(rooms, READ)[name] for name in ("value", "compiled")] == [7, 1]
+    assert [run(rooms, READ)[name] for name in ("value", "compiled")] == [7, 0]
+    write(rooms / "rooms" / "records.py", RECORDS.replace('("b", "i8")', '("c", "i8"), ("b", "i8")'))
+    assert [run(rooms, READ)[name] for name in ("value", "compiled")] == [7, 1]
+
+
 def test_an_edit_while_the_process_runs_does_not_poison_the_cache(rooms):
     edit_then_compile = """
         import json, pathlib
