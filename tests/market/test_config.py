@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from qsl_envs.errors import ConfigError
-from qsl_envs.flow.config import PoissonFlowConfig
+from qsl_envs.flow.config import PoissonFlowConfig, ProfileStep
 from qsl_envs.market.config import (
     BandTier,
     FeeTier,
@@ -93,12 +93,16 @@ BAD = [
     (SizeConfig, "max_clients", {"max_clients": 2**16}),
     (SizeConfig, "max_messages", {"max_messages": 0}),
     (SizeConfig, "max_calendar", {"max_calendar": 0}),
+    (SizeConfig, "max_pending", {"max_pending": 0}),
     (SizeConfig, "tape", {"tape": 100}),
     (SizeConfig, "wheel", {"wheel": 32}),
     (PoissonFlowConfig, "market_rate", {"market_rate": 0.0}),
     (PoissonFlowConfig, "limit_rate", {"limit_rate": math.nan}),
     (PoissonFlowConfig, "cancel_rate", {"cancel_rate": -1.0}),
     (PoissonFlowConfig, "ticks", {"ticks": 0}),
+    (PoissonFlowConfig, "kind", {"kind": "cst"}),
+    (PoissonFlowConfig, "profile", {"profile": (ProfileStep(at_ns=9, factor=1.0), ProfileStep(at_ns=9, factor=2.0))}),
+    (PoissonFlowConfig, "headroom", {"headroom": 0.0}),
     (PoissonFlowConfig, "qty_high", {"qty_low": 3, "qty_high": 2}),
     (MarketConfig, "venues", {"venues": ()}),
     (MarketConfig, "venues", {"venues": (VenueConfig(), VenueConfig())}),
@@ -165,6 +169,7 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
         "auction_fee_bps",
         "value",
         "anchor",
+        "reactive",
     }
     for cls in (
         FeeTier,
