@@ -307,9 +307,9 @@ trading, 1 halted, 2 in the call after it.
 class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
-    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the flow's `tables`, the tape that is
-    recorded (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have in
-    common) lie outside the arena.
+    `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the flow's `tables`, the tape that
+    is recorded (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have
+    in common) lie outside the arena.
     """
 
     book = inside(BookArrays)
