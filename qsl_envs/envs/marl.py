@@ -13,13 +13,13 @@ from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import market_config, task_config
+from qsl_envs.envs.contract import autoreset_mode_of, choice_masks, rebuild, seeds_of
 from qsl_envs.envs.core import Seats
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.privileged import state_width, write_states
 from qsl_envs.envs.realism import realism_of, relieved, words
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, REWARD_TERMS
-from qsl_envs.envs.vector import autoreset_mode_of, choice_masks, rebuild, seeds_of
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market

@@ -14,11 +14,12 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.config import MakerConfig, market_config, task_config
+from qsl_envs.envs.contract import rebuild
 from qsl_envs.envs.market_making import MILLISECOND
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
-from qsl_envs.envs.vector import TradingVectorEnv, rebuild
+from qsl_envs.envs.vector import TradingVectorEnv
 from qsl_envs.errors import require
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
 from qsl_envs.market.market import Market

@@ -10,7 +10,9 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.vector import TradingVectorEnv, rebuild
+from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.rendering import FPS, RENDER_MODES
+from qsl_envs.envs.vector import TradingVectorEnv
 from qsl_envs.errors import ConfigError, require
 
 SHARED = {
@@ -23,7 +25,7 @@ SHARED = {
 class TradingEnv(gym.Env):
     """A Gymnasium environment over a `TradingVectorEnv` of one env; its arguments are that one's."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": FPS}
     vector_class: ClassVar[type[TradingVectorEnv]]
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any):
@@ -68,9 +70,16 @@ class TradingEnv(gym.Env):
         require(whole and 0 <= action < count, self, "action", f"a whole number in [0, {count})", action)
         return int(action)
 
-    def render(self) -> str | None:
-        """The book as known, own quotes and the account, as text."""
-        return self._vector.text(0) if self.render_mode == "ansi" else None
+    def render(self) -> Any:
+        """A picture (uint8 (480, 640, 3)) or a text of the book as known, own orders and the account, as `render_mode`
+        says; "human" shows it in a window as it goes.
+        """
+        shown = self._vector.render()
+        return None if shown is None else shown[0]
+
+    def close(self) -> None:
+        """Close the window, where there is one."""
+        self._vector.close()
 
     def snapshot(self) -> bytes:
         """The env as bytes; see `restore`."""

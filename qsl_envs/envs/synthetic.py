@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, market_config, task_config
+from qsl_envs.envs.contract import rebuild
 from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
-from qsl_envs.envs.vector import TradingVectorEnv, rebuild
+from qsl_envs.envs.vector import TradingVectorEnv
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
 

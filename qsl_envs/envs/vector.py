@@ -13,9 +13,11 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from qsl_envs.envs.contract import autoreset_mode_of, choice_masks, masked, seeds_of
 from qsl_envs.envs.core import Seats, inventory_limit
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.realism import REALISM, words
+from qsl_envs.envs.rendering import FPS, RENDER_MODES, Renderer
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, ON_INTERVAL, REWARD_TERMS
 from qsl_envs.envs.text import book_text
@@ -43,7 +45,7 @@ class TradingVectorEnv(VectorEnv):
         max_episode_steps: truncates an episode; None: only the market ends it.
         copy: fresh observations at each call.
         step_info: `info["account"]` holds the true accounts, `info["reward_terms"]` the reward's terms, at each call.
-        render_mode: None or "ansi".
+        render_mode: None, "rgb_array", "human" or "ansi".
     """
 
     realism: dict[str, bool] = dict.fromkeys(REALISM, True)
@@ -54,9 +56,11 @@ class TradingVectorEnv(VectorEnv):
                  copy: bool = False, step_info: bool = False, render_mode: str | None = None):  # fmt: skip
         self.market, self.role, self.task = market, role, role.task
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
-        self.metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": self.autoreset_mode}
-        require(render_mode in (None, "ansi"), self, "render_mode", "None or 'ansi'", render_mode)
+        self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
+        allowed = f"None or one of {', '.join(RENDER_MODES)}"
+        require(render_mode is None or render_mode in RENDER_MODES, self, "render_mode", allowed, render_mode)
         self.render_mode = render_mode
+        self._renderer: Renderer | None = None
         limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
         self.max_episode_steps, self.copy, self.step_info = max_episode_steps, bool(copy), bool(step_info)
@@ -102,6 +106,7 @@ class TradingVectorEnv(VectorEnv):
         self.core.begin(mask, self._last_obs.reshape(-1), obs.reshape(-1))
         self._last_obs, self._started = obs, True
         self._ended = self._ended & ~mask
+        self._look()
         return obs, self._step_info()
 
     def step(self, actions: np.ndarray):
@@ -119,12 +124,29 @@ class TradingVectorEnv(VectorEnv):
         self._ended = ended
         return obs, self._reward.copy(), terminated, truncated, infos
 
-    def render(self) -> tuple[str, ...] | None:
-        """One text a env when `render_mode` is "ansi": the book as known, own quotes, and the account."""
-        return tuple(self.text(i) for i in range(self.num_envs)) if self.render_mode == "ansi" else None
+    def render(self) -> tuple[Any, ...] | None:
+        """One picture an env, uint8 (480, 640, 3), when `render_mode` is "rgb_array"; one text an env for "ansi".
+        "human" shows env 0 as it goes, in a window or on the terminal, and returns None.
+        """
+        if self.render_mode == "ansi":
+            return tuple(self.text(i) for i in range(self.num_envs))
+        if self.render_mode != "rgb_array":
+            return None
+        require(self._renderer is not None, self, "render", "called after `reset`", "no episode", ResetNeeded)
+        assert self._renderer is not None
+        return self._renderer.pictures()
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Nothing is held but memory."""
+        """Close the window; nothing else is held but memory."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _look(self) -> None:
+        """Take up what a picture will show; costs nothing unless pictures are wanted."""
+        if self.render_mode in ("rgb_array", "human"):
+            if self._renderer is None:
+                self._renderer = Renderer(self, window=self.render_mode == "human")
+            self._renderer.look(self)
 
     # --- beyond Gymnasium
 
@@ -257,6 +279,7 @@ class TradingVectorEnv(VectorEnv):
             raise ResetNeeded(f"the episodes of envs {ended} are over; reset them (options={{'reset_mask': mask}})")
         self.core.step(actions.reshape(-1), obs.reshape(-1), self._final_obs.reshape(-1))
         self._last_obs = obs
+        self._look()
 
     def outcome_of_one(self) -> tuple[float, bool, bool, dict[str, Any]]:
         """Reward, terminated, truncated and infos of env 0 after `step_into`."""
@@ -344,54 +367,3 @@ class TradingVectorEnv(VectorEnv):
         }  # fmt: skip
         values.update({f"term_{name}": self.core.end_sums[:, AGENT, k] for k, name in enumerate(REWARD_TERMS)})
         return masked({name: np.where(ended, v, v.dtype.type(0)) for name, v in values.items()}, ended)
-
-
-def choice_masks(role: Role, held: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
-    """Which choices of quotes leave something to do at these inventories (lots, any shape): int8 (..., choice)."""
-    table = role.choices()
-    bids, asks = table[:, 2] > -1, table[:, 3] > -1
-    full, empty = (held >= limit)[..., None], (held <= -limit)[..., None]
-    return (~((full & bids) | (empty & asks))).astype(np.int8)
-
-
-def seeds_of(
-    owner: Any, seed: int | Sequence[int | None] | None, count: int, rng: np.random.Generator, seeded: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Seeds of so many envs, int64, and which of them are given, bool: an int is that of env 0, the others count on;
-    None draws it; in a sequence None leaves an env as it is, or draws before the first time.
-
-    Raises: ConfigError naming a seed out of range.
-    """
-    if seed is None or isinstance(seed, (int, np.integer)):
-        start = int(rng.integers(2**31)) if seed is None else int(seed)
-        seeds: list[int | None] = [start + i for i in range(count)]
-    else:
-        seeds = [None if s is None else int(s) for s in seed]
-        require(len(seeds) == count, owner, "seed", f"an int or a sequence of {count}", len(seeds))
-        if not seeded and None in seeds:
-            fresh = rng.integers(2**31, size=count).tolist()
-            seeds = [f if s is None else s for f, s in zip(fresh, seeds, strict=True)]
-    given = np.array([s is not None for s in seeds])
-    for s in seeds:
-        require(s is None or 0 <= s < 2**63, owner, "seed", "in [0, 2**63)", s)
-    return np.array([s or 0 for s in seeds], np.int64), given
-
-
-def masked(values: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Values of an info, each with the mask that tells where it holds."""
-    return {key: v for name, value in values.items() for key, v in ((name, value), (f"_{name}", mask.copy()))}
-
-
-def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
-    """A new env of equal settings: what a pickle of one holds."""
-    env = cls(**arguments)
-    env.spec = spec
-    return env
-
-
-def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
-    """Gymnasium's mode from itself, its name or its value. Raises: ConfigError."""
-    names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
-    known = isinstance(mode, AutoresetMode) or mode in names
-    require(known, "VectorEnv", "autoreset_mode", f"one of {', '.join(m.value for m in AutoresetMode)}", mode)
-    return mode if isinstance(mode, AutoresetMode) else names[mode]

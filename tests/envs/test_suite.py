@@ -214,3 +214,15 @@ def test_bad_actions_name_their_place(env_id):
     assert envs.market.digest() == before
     with pytest.raises(ConfigError, match="shape"):
         envs.step(move[:1])
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_pictures_show_the_env(env_id):
+    env = gym.make(env_id, **SETTINGS[env_id], render_mode="rgb_array")
+    env.reset(seed=1)
+    first = env.render()
+    assert first.shape == (480, 640, 3) and first.dtype == np.uint8
+    for move in actions(env.unwrapped._vector, 3):
+        env.step(move[0])
+    assert not np.array_equal(first, env.render())
+    env.close()

@@ -1,0 +1,63 @@
+"""Small parts of Gymnasium's contract that single-agent and multi-agent forms share: modes, seeds, masks, pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from qsl_envs.envs.roles import Role
+from qsl_envs.errors import require
+
+
+def choice_masks(role: Role, held: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
+    """Which choices of quotes leave something to do at these inventories (lots, any shape): int8 (..., choice)."""
+    table = role.choices()
+    bids, asks = table[:, 2] > -1, table[:, 3] > -1
+    full, empty = (held >= limit)[..., None], (held <= -limit)[..., None]
+    return (~((full & bids) | (empty & asks))).astype(np.int8)
+
+
+def seeds_of(
+    owner: Any, seed: int | Sequence[int | None] | None, count: int, rng: np.random.Generator, seeded: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Seeds of so many envs, int64, and which of them are given, bool: an int is that of env 0, the others count on;
+    None draws it; in a sequence None leaves an env as it is, or draws before the first time.
+
+    Raises: ConfigError naming a seed out of range.
+    """
+    if seed is None or isinstance(seed, (int, np.integer)):
+        start = int(rng.integers(2**31)) if seed is None else int(seed)
+        seeds: list[int | None] = [start + i for i in range(count)]
+    else:
+        seeds = [None if s is None else int(s) for s in seed]
+        require(len(seeds) == count, owner, "seed", f"an int or a sequence of {count}", len(seeds))
+        if not seeded and None in seeds:
+            fresh = rng.integers(2**31, size=count).tolist()
+            seeds = [f if s is None else s for f, s in zip(fresh, seeds, strict=True)]
+    given = np.array([s is not None for s in seeds])
+    for s in seeds:
+        require(s is None or 0 <= s < 2**63, owner, "seed", "in [0, 2**63)", s)
+    return np.array([s or 0 for s in seeds], np.int64), given
+
+
+def masked(values: dict[str, np.ndarray], mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Values of an info, each with the mask that tells where it holds."""
+    return {key: v for name, value in values.items() for key, v in ((name, value), (f"_{name}", mask.copy()))}
+
+
+def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
+    """A new env of equal settings: what a pickle of one holds."""
+    env = cls(**arguments)
+    env.spec = spec
+    return env
+
+
+def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
+    """Gymnasium's mode from itself, its name or its value. Raises: ConfigError."""
+    names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
+    known = isinstance(mode, AutoresetMode) or mode in names
+    require(known, "VectorEnv", "autoreset_mode", f"one of {', '.join(m.value for m in AutoresetMode)}", mode)
+    return mode if isinstance(mode, AutoresetMode) else names[mode]
