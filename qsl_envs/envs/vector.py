@@ -19,7 +19,7 @@ from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.realism import REALISM, words
 from qsl_envs.envs.rendering import FPS, RENDER_MODES, Renderer
 from qsl_envs.envs.roles import Role
-from qsl_envs.envs.state import CHOOSE_QUOTE, ON_INTERVAL, REWARD_TERMS
+from qsl_envs.envs.state import CHOOSE_QUOTE, DECISION_NAMES, REWARD_TERMS
 from qsl_envs.envs.text import book_text
 from qsl_envs.errors import require
 from qsl_envs.market.market import Market
@@ -81,6 +81,8 @@ class TradingVectorEnv(VectorEnv):
         self._final_obs = np.zeros(
             (n if self.autoreset_mode == AutoresetMode.SAME_STEP else 1, self._width), np.float32
         )
+        self._chooses, self._waits_for_fills = role.kind == CHOOSE_QUOTE, self.task.decide_on != DECISION_NAMES[0]
+        self._tells = self.step_info or self._chooses or self._waits_for_fills
         seats = self.core.seats
         self._reward, self._terminated, self._truncated = seats["reward"], seats["terminated"], seats["truncated"]
         self._ended = np.zeros(n, np.bool_)
@@ -294,7 +296,7 @@ class TradingVectorEnv(VectorEnv):
         """Which choices change anything, int8 (num_envs, choice): a bid is of no use at the inventory limit, an ask at
         minus that. Choice 0 always may be taken. Raises: ConfigError for continuous actions.
         """
-        require(self.role.kind == CHOOSE_QUOTE, self, "action_masks", "of a discrete action space", self.action_space)
+        require(self._chooses, self, "action_masks", "of a discrete action space", self.action_space)
         return choice_masks(self.role, self.core.by_seat("known_inventory")[:, AGENT], self.max_inventory)
 
     @property
@@ -333,13 +335,12 @@ class TradingVectorEnv(VectorEnv):
 
     def _step_info(self) -> dict[str, Any]:
         infos: dict[str, Any] = {}
-        told = self.step_info or self.role.kind == CHOOSE_QUOTE or self.core.arrays.tasks[0].decide_on != ON_INTERVAL
-        if not told:
+        if not self._tells:
             return infos
         whole = np.ones(self.num_envs, np.bool_)
-        if self.role.kind == CHOOSE_QUOTE:
+        if self._chooses:
             infos["action_mask"], infos["_action_mask"] = self.action_masks(), whole
-        if self.core.arrays.tasks[0].decide_on != ON_INTERVAL:
+        if self._waits_for_fills:
             infos["elapsed_ns"], infos["_elapsed_ns"] = self.core.envs["elapsed_ns"].copy(), whole
         if self.step_info:
             infos["account"], infos["_account"] = masked(self.accounts(), whole), whole
