@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -15,13 +16,19 @@ from qsl_envs.envs.avellaneda_stoikov_config import (
     observation_fields,
     reward_table,
 )
+from qsl_envs.envs.avellaneda_stoikov_picture import Film
 from qsl_envs.envs.avellaneda_stoikov_vector import ACTION_NAMES, AvellanedaStoikovVectorEnv, rebuild
 from qsl_envs.envs.fields import field_table
+from qsl_envs.envs.window import Window
 from qsl_envs.errors import ConfigError, require
 
 __all__ = ["AvellanedaStoikovEnv", "AvellanedaStoikovVectorEnv"]
 
 DEFAULT_TASK = AvellanedaStoikovConfig()
+
+PLAIN_MODES = ("ansi", "rgb_array")
+WINDOW_MODES = ("human",) if find_spec("pygame") else ()
+"""Offered where pygame is installed; asked for without it, the error says how to install it."""
 
 SHARED = frozenset({"task", "fields", "observation_names", "observation_units", "reward_names", "split"})
 """Attributes of the vector form that the single env has too."""
@@ -99,6 +106,7 @@ class AvellanedaStoikovEnv(gym.Env):
     {argument_table}
     | `split` | "train" | family of worlds; no seed of one split reaches another |
     | `step_info` | False | `info["account"]` of each step holds P&L, inventory, cash, mid and time left |
+    | `render_mode` | None | "ansi" a line of text, "rgb_array" a picture, "human" a window (not the vector form) |
 
     ## Vector form
 
@@ -124,7 +132,7 @@ class AvellanedaStoikovEnv(gym.Env):
     - v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": [*PLAIN_MODES, *WINDOW_MODES], "render_fps": 30}
     vector_class: ClassVar[type[AvellanedaStoikovVectorEnv]] = AvellanedaStoikovVectorEnv
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any):
@@ -132,8 +140,14 @@ class AvellanedaStoikovEnv(gym.Env):
             if name in kwargs:
                 raise ConfigError(f"{name} is an argument of the vector form: gym.make_vec")
         self._arguments = {"render_mode": render_mode, **kwargs}
-        self._vector = self.vector_class(1, autoreset_mode=AutoresetMode.DISABLED, render_mode=render_mode, **kwargs)
+        modes = (None, *PLAIN_MODES, "human")
+        require(render_mode in modes, self, "render_mode", f"one of {modes}", render_mode)
+        self._vector = self.vector_class(1, autoreset_mode=AutoresetMode.DISABLED, **kwargs)
         self.render_mode = render_mode
+        task = self._vector.task
+        drawn = render_mode in ("rgb_array", "human")
+        self._film = Film(task.num_steps, task.start_price, task.start_inventory) if drawn else None
+        self._window: Window | None = None
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._action = np.zeros((1, len(ACTION_NAMES)), np.float32)
@@ -147,6 +161,9 @@ class AvellanedaStoikovEnv(gym.Env):
         if seed is None and not self._vector.seeded:
             seed = int(self.np_random.integers(2**31))
         obs, infos = self._vector.reset(seed=seed, options=options)
+        if self._film is not None:
+            self._film.clear()
+            self._show()
         return obs[0].copy(), _first(infos)
 
     def step(self, action: np.ndarray):
@@ -157,16 +174,27 @@ class AvellanedaStoikovEnv(gym.Env):
         self._action[0] = action
         obs = np.empty(self._shape, np.float32)
         vector = self._vector
+        mid = self.accounts()["mid"] if self._film is not None else 0.0
         ended = vector.step_into(self._action, obs, self._reward, self._terminated, self._truncated)
         info: dict[str, Any] = vector.account_info() if vector.step_info else {}
         if ended:
             vector.end_info(info)
         reward, terminated, truncated = float(self._reward[0]), bool(self._terminated[0]), bool(self._truncated[0])
+        if self._film is not None:
+            self._film.add(mid, vector.offsets(self._action)[0], self.accounts(), reward)
+            self._show()
         return obs[0], reward, terminated, truncated, _first(info) if info else {}
 
-    def render(self) -> str | None:
-        """Time, mid, inventory and P&L as a line of text."""
-        return self._vector.text(0) if self.render_mode == "ansi" else None
+    def render(self) -> str | np.ndarray | None:
+        """A line of text ("ansi"), a picture, uint8 (480, 640, 3) ("rgb_array"), or None (the window shows it)."""
+        if self.render_mode == "ansi":
+            return self._vector.text(0)
+        return self._film.draw() if self._film is not None and self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
 
     def snapshot(self) -> bytes:
         """The env as bytes; see `restore`."""
@@ -198,6 +226,13 @@ class AvellanedaStoikovEnv(gym.Env):
     @reward_weights.setter
     def reward_weights(self, weights: Any) -> None:
         self._vector.reward_weights = weights
+
+    def _show(self) -> None:
+        """In human mode, put the picture into the window."""
+        if self.render_mode == "human" and self._film is not None:
+            if self._window is None:
+                self._window = Window("qsl/AvellanedaStoikov-v0", self.metadata["render_fps"])
+            self._window.show(self._film.draw())
 
     def __getattr__(self, name: str) -> Any:
         """Names, units and settings are those of the vector form."""

@@ -182,6 +182,11 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         return {"equity": v[at.WEALTH].copy(), "inventory": v[at.HELD].copy(), "cash": cash, "mid": mid,
                 "time_left": left}  # fmt: skip
 
+    def offsets(self, actions: np.ndarray) -> np.ndarray:
+        """Offsets of bid and ask from the mid that actions (n, 2) stand for, float64 (n, 2)."""
+        m = self._models[0]
+        return m.offset_low + (np.clip(np.asarray(actions, np.float64), -1.0, 1.0) + 1.0) * m.offset_range
+
     def use_buffers(self, *buffers: np.ndarray) -> None:
         """Write observations into these arrays in turn from now on: float32 (num_envs, 3), contiguous."""
         require(len(buffers) > 0, self, "buffers", "at least one array", buffers)

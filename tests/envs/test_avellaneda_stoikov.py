@@ -8,6 +8,7 @@ import math
 import pickle
 import re
 import warnings
+from importlib.util import find_spec
 
 import gymnasium as gym
 import numpy as np
@@ -20,8 +21,9 @@ import qsl_envs  # noqa: F401
 from qsl_envs.envs import avellaneda_stoikov_step as kernels
 from qsl_envs.envs.avellaneda_stoikov import DEFAULT_TASK, AvellanedaStoikovEnv, AvellanedaStoikovVectorEnv
 from qsl_envs.envs.avellaneda_stoikov_config import AvellanedaStoikovConfig, observation_fields
+from qsl_envs.envs.avellaneda_stoikov_picture import ASK_QUOTE, BID_QUOTE, BOUGHT, INVENTORY, MID, PNL, SOLD
 from qsl_envs.envs.fields import field_table
-from qsl_envs.errors import ConfigError
+from qsl_envs.errors import ConfigError, MissingExtraError
 from qsl_envs.kernel import draw
 from tests.envs.test_contract import same
 from tests.envs.test_pages import ORDER
@@ -302,6 +304,44 @@ def test_the_bounds_hold_at_the_extremes():
     assert (obs[:, 1] == space.high[0, 1]).all() and obs[0, 0] == 0 and peak > 0.9 * space.high[0, 2]
 
 
+def test_pictures_follow_the_episode():
+    env = AvellanedaStoikovEnv(render_mode="rgb_array", **SHORT)
+    env.reset(seed=0)
+    pictures = [env.render()]
+    for action in random_actions(10, 1):
+        env.step(action[0])
+        pictures.append(env.render())
+    assert all(p.shape == (480, 640, 3) and p.dtype == np.uint8 for p in pictures)
+    assert all((a != b).any() for a, b in zip(pictures, pictures[1:]))
+    assert not np.shares_memory(*pictures[:2])
+    env.reset(seed=0)
+    assert np.array_equal(env.render(), pictures[0])
+    bought, sold = (sum(row[column] for row in env._film._rows) for column in (BOUGHT, SOLD))
+    assert bought == sold == 0
+
+
+def test_a_film_sees_every_fill():
+    env = AvellanedaStoikovEnv(render_mode="rgb_array", dt=0.1, a=8.0)
+    env.reset(seed=4)
+    for action in random_actions(10, 1):
+        env.step(action[0])
+    rows = np.array(env._film._rows, float)
+    assert np.diff(rows[:, INVENTORY]).tolist() == (rows[1:, BOUGHT] - rows[1:, SOLD]).tolist()
+    assert ((rows[:, BOUGHT] == 1) & (rows[:, SOLD] == 1)).any()  # both at once is seen too
+    earned = (rows[1:, BOUGHT] * (rows[:-1, MID] - rows[1:, BID_QUOTE])
+              + rows[1:, SOLD] * (rows[1:, ASK_QUOTE] - rows[:-1, MID])
+              + rows[1:, INVENTORY] * np.diff(rows[:, MID]))  # fmt: skip
+    assert np.diff(rows[:, PNL]) == pytest.approx(earned, abs=1e-9)
+
+
+def test_a_window_needs_pygame():
+    if find_spec("pygame"):
+        pytest.skip("pygame is installed")
+    env = AvellanedaStoikovEnv(render_mode="human", **SHORT)
+    with pytest.raises(MissingExtraError, match="render"):
+        env.reset(seed=0)
+
+
 def test_render():
     env = gym.make(ID, render_mode="ansi", **SHORT)
     env.reset(seed=0)
@@ -326,7 +366,7 @@ def test_render():
         ({"split": ""}, "split"),
         ({"autoreset_mode": "sometimes"}, "autoreset_mode"),
         ({"max_episode_steps": 0}, "max_episode_steps"),
-        ({"render_mode": "human"}, "render_mode"),
+        ({"render_mode": "human"}, "render_mode"),  # the vector form has no window
         ({"num_threads": 0}, "num_threads"),
         ({"num_envs": 0}, "num_envs"),
     ],
