@@ -161,12 +161,14 @@ def glft_table(
     require(time_left is None or time_left >= 0, "glft_table", "time_left", ">= 0 or None", time_left)
     alpha, eta = 0.5 * k * gamma * sigma * sigma, glft_eta(a, k, gamma)
     if time_left is None:
-        v = _lowest_eigenvector(alpha, eta, max_inventory)
+        log_v = _lowest_eigenvector(alpha, eta, max_inventory)
     else:
         v = _evolved_ones(alpha, eta, max_inventory, time_left)
+        allowed = "so small that v does not vanish at the bound"
+        require(bool(v.min() > 0), "glft_table", "max_inventory", allowed, max_inventory)
+        log_v = np.array([log_(float(x)) for x in v])
     half_base = 0.5 * float(base_spread(gamma, k))
-    log_v = np.array([log_(float(x)) for x in v])
-    bid, ask = np.full(len(v), np.inf), np.full(len(v), np.inf)
+    bid, ask = np.full(len(log_v), np.inf), np.full(len(log_v), np.inf)
     bid[:-1] = half_base + (log_v[:-1] - log_v[1:]) / k
     ask[1:] = half_base + (log_v[1:] - log_v[:-1]) / k
     return GlftTable(bid, ask)
@@ -213,13 +215,13 @@ def glft_growth(alpha: float, eta: float, bound: int) -> float:
 
 
 def _lowest_eigenvector(alpha: float, eta: float, bound: int) -> np.ndarray:
-    """Grown from the bound towards q = 0, the direction in which the recurrence is stable; symmetric, positive."""
+    """Logarithms of its entries, grown from the bound towards q = 0: there the recurrence is stable; symmetric."""
     growth = glft_growth(alpha, eta, bound)
-    half = [1.0]
+    half = [0.0]
     ratio = 0.0  # v of the row outside over v of this row
     for q in range(bound, 0, -1):
         step = (alpha * q * q - growth) / eta - ratio  # v_{|q|-1} / v_{|q|}
-        half.append(half[-1] * step)
+        half.append(half[-1] + float(log_(step)))
         ratio = 1.0 / step
     return np.array(half + half[-2::-1])
 

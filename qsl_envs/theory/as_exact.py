@@ -14,6 +14,8 @@ import numpy as np
 from qsl_envs.theory.as_model import AsModel, Strategy
 
 START_BOUND = 48
+ROUNDING = 1e-12
+"""Of E[X^2]: a variance below is what the subtraction has left over."""
 LEAK = 1e-13
 """Share of the probability, and of E[exp(-gamma X)], that may sit at the ends of the grid of inventories."""
 
@@ -86,12 +88,13 @@ def _recursion(model: AsModel, strategy: Strategy, bound: int) -> tuple[AsMoment
         here = after
         leak = max(leak, *(float((ends[0] + ends[-1]) / ends.sum()) for ends in (here[0], here[3])))
     p, x, xx, u = here
-    mean = float(x.sum())
+    mean, square = float(x.sum()), float(xx.sum())
+    variance = square - mean * mean
     q_mean = float((q * p).sum())
     equivalent = -(math.log(float(u.sum())) + log_scale) / gamma if gamma > 0 else mean
     moments = AsMoments(
         pnl_mean=mean,
-        pnl_sd=math.sqrt(max(0.0, float(xx.sum()) - mean * mean)),
+        pnl_sd=math.sqrt(variance) if variance > ROUNDING * square else 0.0,
         inventory_mean=q_mean,
         inventory_sd=math.sqrt(max(0.0, float((q * q * p).sum()) - q_mean * q_mean)),
         spread_mean=quoted / model.num_steps,

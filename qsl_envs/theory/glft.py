@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qsl_envs.errors import ConfigError
 from qsl_envs.participants.quotes import (
     base_spread,
     glft_eta,
@@ -14,7 +15,7 @@ from qsl_envs.participants.quotes import (
 )
 from qsl_envs.theory.study import Model, Study
 
-MOST_STEPS = 2_000_000
+MOST_STEPS = 8_000
 """Taylor steps of the matrix exponential that are still a matter of seconds."""
 
 
@@ -28,7 +29,12 @@ def run(model: Model, values: dict[str, Any], seed: int) -> Study:
         most = MOST_STEPS / (alpha * bound * bound + 2.0 * eta)
         model.require(left <= most, "T", f"<= {most:.3g} with these parameters; leave it out for the limit", left)
     far = glft_table(a, k, gamma, sigma, bound)
-    near = far if left is None else glft_table(a, k, gamma, sigma, bound, left)
+    try:
+        near = far if left is None else glft_table(a, k, gamma, sigma, bound, left)
+    except ConfigError:
+        raise model.option("Q").error(
+            bound, f"so small that v does not vanish at the bound with {left:g} left"
+        ) from None
     half, slope = 0.5 * float(base_spread(gamma, k)), float(glft_slope(a, k, gamma, sigma))
 
     def offset(table: Any, q: int) -> float | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numba.core import config as numba_config
 
+from qsl_envs.errors import ConfigError
 from qsl_envs.theory.models import study
 
 PATHS = 200 if numba_config.DISABLE_JIT else 20_000
@@ -93,6 +94,17 @@ def test_glft_against_dense_matrices(given, left):
         at, base = held + bound, np.log1p(gamma / k) / gamma
         assert r["bid_offset"] == pytest.approx(base + np.log(v[at] / v[at + 1]) / k, rel=1e-8)
         assert r["ask_offset"] == pytest.approx(base + np.log(v[at] / v[at - 1]) / k, rel=1e-8)
+
+
+def test_glft_where_the_eigenvector_spans_more_than_floats_do():
+    """Far out the offset follows from the recurrence alone: eta (v_{q+1} + v_{q-1}) = (alpha q^2 - growth) v_q."""
+    given = {"A": 5.0, "k": 0.1, "gamma": 2.0, "sigma": 3.0, "Q": 400}
+    r = study("glft", **given, inventory=350).results
+    eta = 5.0 * 21.0**-1.05
+    ratio = np.exp(0.1 * (r["ask_offset"] - r["base"]))  # v_q / v_{q-1}
+    assert 1 / ratio == pytest.approx((0.9 * 350**2 - r["smallest_eigenvalue"]) / eta, rel=1e-5)
+    with pytest.raises(ConfigError, match="--Q must be so small that v does not vanish"):
+        study("glft", **{**given, "Q": 150}, T=0.05)
 
 
 def test_glft_at_the_bound():
