@@ -26,6 +26,7 @@ BUILT_IN = {
     "realism": "qsl_envs.command_realism",
     "warmup": "qsl_envs.command_warmup",
     "list": "qsl_envs.command_list",
+    "impact": "qsl_envs.command_impact",
     "theory": "qsl_envs.command_theory",
 }
 """Subcommand -> module."""
