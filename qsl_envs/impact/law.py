@@ -34,11 +34,11 @@ def exponent_of(means: np.ndarray, sizes: np.ndarray) -> float:
 
 def bootstrap(data: ImpactData, statistic) -> tuple[float, float]:
     """95 % interval of a statistic of the means over worlds: whole worlds are drawn again."""
-    rng = np.random.default_rng(data.study.seed)
+    chance = np.random.default_rng(data.study.seed)
     worlds = data.moves.shape[2]
     found = []
     for _ in range(RESAMPLES):
-        drawn = rng.integers(worlds, size=worlds)
+        drawn = chance.integers(worlds, size=worlds)
         found.append(statistic(data.moves[:, :, drawn].mean(axis=2)))
     if np.isnan(found).all():
         return float("nan"), float("nan")
