@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from qsl_envs.envs.moment_text import moment_text
 from qsl_envs.envs.picture import MarketScreen, Screen
 from qsl_envs.envs.privileged import state_width
 from qsl_envs.envs.state import CHOOSE_QUOTE, END_NAMES
-from qsl_envs.envs.window import Window
+from qsl_envs.envs.window import window_or_none
 from qsl_envs.errors import ConfigError, require
 
 RENDER_MODES = ("rgb_array", "human", "ansi")
@@ -34,7 +35,8 @@ class TradingParallelEnv(ParallelEnv):
     Args:
         vector_class: the batched form; its arguments are this one's, but for those of a batch.
         max_cycles: truncates an episode; None: only the market ends it. May be set later.
-        render_mode: None, "rgb_array" (uint8 (480, 640, 3)), "human" (a window, needs the extra [render]), "ansi".
+        render_mode: None, "rgb_array" (uint8 (480, 640, 3)), "ansi", or "human": a window where
+            pygame is installed (extra [render]), else text on the terminal.
         watch: the agent through whose eyes a rendering looks; None: the first one.
     """
 
@@ -72,7 +74,7 @@ class TradingParallelEnv(ParallelEnv):
         number = self.possible_agents.index(watch)
         self._limit = inventory_limit(self.vector.market.config.participants[number])
         self._camera = Camera(self.vector.market, agent=number, title=f"{name}  {watch}".strip())
-        self._screen, self._window = Screen(), Window(name or "market") if render_mode == "human" else None
+        self._screen, self._window = Screen(), window_or_none(name or "market") if render_mode == "human" else None
         self._moment: MarketScreen | None = None
 
     # --- PettingZoo
@@ -139,15 +141,14 @@ class TradingParallelEnv(ParallelEnv):
         if self.render_mode is None or self._moment is None:
             return None
         if self.render_mode == "ansi":
-            lines = [moment_text(self._moment)]
-            for agent in self.possible_agents:
-                held, gain = self._held(agent)
-                lines.append(f"{agent:<16} inventory {held:>6}   equity {gain:+10.1f}")
-            return "\n".join(lines)
+            return self._text()
+        if self.render_mode == "rgb_array":
+            return self._screen.draw().copy()
         if self._window is not None:
             self._window.show(self._screen.draw())
-            return None
-        return self._screen.draw().copy()
+        else:
+            sys.stdout.write(self._text() + "\n\n")
+        return None
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -219,6 +220,15 @@ class TradingParallelEnv(ParallelEnv):
         start = int(self.vector.core.by_seat("start_equity")[0, number])
         held = sum(a["inventory"] for a in accounts)
         return held, (sum(a["equity"] for a in accounts) - start) / market.config.fee_unit
+
+    def _text(self) -> str:
+        """What `watch` knows, and how everybody fares."""
+        assert self._moment is not None
+        lines = [moment_text(self._moment)]
+        for agent in self.possible_agents:
+            held, gain = self._held(agent)
+            lines.append(f"{agent:<16} inventory {held:>6}   equity {gain:+10.1f}")
+        return "\n".join(lines)
 
     def _take_picture(self, reward: float, ended: str) -> None:
         if self.render_mode is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qsl_envs.errors import require_extra
+from qsl_envs.errors import MissingExtraError, require_extra
 
 
 class Window:
@@ -45,3 +45,11 @@ class Window:
         if self._surface is not None:
             self._pygame.display.quit()
             self._surface = None
+
+
+def window_or_none(title: str, fps: int = 30) -> Window | None:
+    """A window where pygame is installed, else None: the caller shows text on the terminal then."""
+    try:
+        return Window(title, fps)
+    except MissingExtraError:
+        return None

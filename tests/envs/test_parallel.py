@@ -18,7 +18,7 @@ from pettingzoo.utils.env import AECEnv, ParallelEnv
 
 import qsl_envs
 from qsl_envs.envs.parallel import TradingParallelEnv
-from qsl_envs.errors import ConfigError, MissingExtraError
+from qsl_envs.errors import ConfigError
 from qsl_envs.registration import MARL_ENVIRONMENTS
 
 IDS = [entry.env_id for entry in MARL_ENVIRONMENTS]
@@ -221,12 +221,20 @@ def test_ansi():
     assert all(f"{agent:<16} inventory" in text for agent in env.possible_agents)
 
 
-def test_human_needs_its_extra():
+def test_human_shows_a_window_or_text_on_the_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = make(render_mode="human")
+    env.reset(seed=0)
+    env.step(draw(env, 0))
+    assert env.render() is None
+    shown = capsys.readouterr().out
     try:
         import pygame  # noqa: F401
     except ImportError:
-        with pytest.raises(MissingExtraError, match=r"\[render\]"):
-            make(render_mode="human")
+        assert shown.count("maker_3          inventory") == 3
+    else:
+        assert "inventory" not in shown
+    env.close()
 
 
 # --- the registry -----------------------------------------------------------------------------------------------------
