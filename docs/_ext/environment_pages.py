@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+RECORDED = {"realism_amzn": "AMZN, a day", "realism_msft": "MSFT, an hour"}
+"""Table that `python -m benchmarks.realism` writes -> the recorded market that its distances are to."""
 
 
 def page_of(entry) -> str:
@@ -16,7 +21,32 @@ def page_of(entry) -> str:
     made = f'import gymnasium as gym\nimport qsl_envs\n\nenv = gym.make("{entry.env_id}")'
     if not hasattr(entry, "vector_entry_point"):
         made = f'import qsl_envs\n\nenvs = qsl_envs.make_marl_vec("{entry.env_id}", num_envs=64)'
-    return f"# {entry.env_id}\n\n```python\n{made}\n```\n\n{text}\n"
+    return f"# {entry.env_id}\n\n```python\n{made}\n```\n\n{text}\n{realism_of(entry.env_id)}"
+
+
+def realism_of(env_id: str, folder: Path = RESULTS) -> str:
+    """Markdown of the default world's realism: a row of distances to each recorded market, beside the market's own
+    halves; empty for a world that was not measured."""
+    rows = []
+    for name, title in RECORDED.items():
+        path = folder / f"{name}.json"
+        table = json.loads(path.read_text())["rows"] if path.is_file() else []
+        worlds = {row["world"]: {key: cell for key, cell in row.items() if key != "world"} for row in table}
+        if env_id in worlds:
+            halves = next(iter(worlds))
+            rows += [(f"this world to {title}", worlds[env_id]), (f"{title}: {halves}", worlds[halves])]
+    if not rows:
+        return ""
+    names = list(rows[0][1])
+    heads = [name for name, _ in rows]
+    lines = ["| statistic | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
+    lines += [f"| `{name}` | " + " | ".join(cells[name] for _, cells in rows) + " |" for name in names]
+    words = (
+        "Distances of the default world, without its agents, to two recorded markets, and of each recorded market's "
+        "first half to its second: L1 / Wasserstein-1 of each statistic ([what they are](../metrics.md)). By L1, 0 is "
+        "equal and 2 has nothing in common."
+    )
+    return "\n".join(["", "## Realism", "", words, "", *lines, ""])
 
 
 def write_pages(app) -> None:

@@ -209,8 +209,10 @@ class Replicas:
     def advance(self, until_ns: int | np.ndarray) -> np.ndarray:
         """Run every replica to `until_ns` (one time, or int64 (num_replicas,)), events at that time included.
 
-        Returns: int64 (num_replicas,), why each came back: STOP_TIME, STOP_FILL, STOP_CLOSE, or STOP_RECORD: its tape
-            is full, read it with `events` and call again.
+        Returns:
+            int64 (num_replicas,), why each came back: STOP_TIME, STOP_FILL, STOP_CLOSE, or STOP_RECORD: its tape is
+            full, read it with `events` and call again.
+
         Raises: CapacityError naming the structure that was too small, its size, and the setting to raise.
         """
         require(

@@ -54,8 +54,8 @@ def integers(
 
 def count(owner: str, name: str, value: Any) -> int:
     """A whole number from 1 on. Raises: MetricError naming the argument."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
-    require(whole, owner, name, "a whole number >= 1", value, MetricError)
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    require(whole and int(value) >= 1, owner, name, "a whole number >= 1", value, MetricError)
     return int(value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Fills:
     def where(self, mask: np.ndarray) -> Fills:
         """The fills that `mask` (bool (fill,)) keeps."""
         names = ("episode", "ts_ns", "side", "price", "qty", "fee", "liquidity")
-        return Fills(*(getattr(self, name)[mask] for name in names), self.num_episodes, self.fee_unit)
+        return replace(self, **{name: getattr(self, name)[mask] for name in names})
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +81,8 @@ class History:
         first, last = np.searchsorted(self.ts_ns, [start_ns, end_ns])
         rows = slice(int(first), int(last))
         depth = None if self.depth_qty is None else self.depth_qty[rows]
-        parts = (self.ts_ns, self.kind, self.side, self.qty, self.best, self.best_qty)
-        return History(self.name, *(part[rows] for part in parts), depth)
+        names = ("ts_ns", "kind", "side", "qty", "best", "best_qty")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names}, depth_qty=depth)
 
     def halves(self) -> tuple[History, History]:
         """The messages before and after the middle of the time."""

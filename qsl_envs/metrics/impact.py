@@ -35,6 +35,7 @@ def kyle_lambda(mid_changes: np.ndarray, signed_qty: np.ndarray) -> KyleLambda:
         signed_qty: lots bought less lots sold by aggressors in it, of the same shape.
     Returns: NaN where fewer than two intervals or no flow differs; `error` needs three.
     Raises: MetricError naming the argument.
+
     Source: Kyle (1985); estimated by regression as in Hasbrouck (2009).
     """
     changes, flow = numbers("kyle_lambda", "mid_changes", mid_changes), numbers("kyle_lambda", "signed_qty", signed_qty)

@@ -20,6 +20,7 @@ def fill_ratio(episode: np.ndarray, qty: np.ndarray, filled_qty: np.ndarray, num
         qty: lots sent, > 0; of a replaced order what it was raised to.
         filled_qty: lots filled, in [0, qty].
     Returns: float64 (episode,), in [0, 1], more is better filled; NaN without orders.
+
     Source: SEC Rule 605 (17 CFR 242.605), shares executed over covered shares.
     """
     owner = "fill_ratio"
@@ -42,6 +43,7 @@ def queue_time(episode: np.ndarray, arrival_ns: np.ndarray, first_fill_ns: np.nd
         arrival_ns: int64 (order,).
         first_fill_ns: int64 (order,), `NIL` for an order without fills.
     Returns: float64 (episode,), ns, a cost; NaN without filled orders.
+
     Source: Lo, MacKinlay and Zhang (2002), time to first fill.
     """
     owner = "queue_time"
@@ -97,6 +99,7 @@ def inventory_statistics(inventory: np.ndarray, elapsed_ns: np.ndarray | None = 
         inventory: float64 (..., step), lots; NaN steps (after an episode's end) are left out.
         elapsed_ns: how long each step's inventory was held, >= 0, broadcast to `inventory`; None: equally long.
     Raises: MetricError naming the argument.
+
     Source: plain moments; time weighting as Hasbrouck and Sofianos (1993) measure specialists' inventories.
     """
     owner = "inventory_statistics"
@@ -145,6 +148,7 @@ def turnover(fills: Fills, mean_abs_inventory: np.ndarray) -> np.ndarray:
     Args:
         mean_abs_inventory: lots, >= 0, float64 (episode,); see `inventory_statistics`.
     Returns: float64 (episode,), no unit; more: the same trade with less held. NaN without inventory.
+
     Source: portfolio turnover, the mean of purchases and sales over the mean holding.
     """
     held = numbers("turnover", "mean_abs_inventory", mean_abs_inventory, 1)

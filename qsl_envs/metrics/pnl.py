@@ -62,6 +62,7 @@ def pnl_parts(
         initial_inventory: lots, int64 (episode,); None: none.
         initial_mark_x2: the mark at the start, int64 (episode,), half ticks; needed with `initial_inventory`.
     Raises: MetricError naming the argument; a fill at a time without a mid is one.
+
     Source: cash accounting; the split at the mid is Glosten (1987) and Stoll (1989), spread and holding gains.
     """
     owner, n, half = "pnl_parts", fills.num_episodes, fills.fee_unit // 2

@@ -21,6 +21,7 @@ def markouts(fills: Fills, mids: MidPath, horizons_ns: Sequence[int] = HORIZONS_
     Args:
         horizons_ns: times after the fill, >= 0.
     Returns: float64 (fill, horizon), ticks per lot, a gain is positive; NaN where the episode ends before.
+
     Source: the maker's realized half spread of Huang and Stoll (1996), seen from either side of the trade.
     """
     _check_episodes("markouts", fills, mids)
@@ -48,6 +49,7 @@ def slippage(fills: Fills, reference_x2: np.ndarray) -> np.ndarray:
         reference_x2: half ticks, int64 (fill,) (the mid at each order's decision) or (episode,) (one parent order's
             arrival mid); `NIL`: none.
     Returns: float64 (fill,), ticks per lot, a cost is positive; NaN without a reference.
+
     Source: Perold (1988), execution cost per share.
     """
     by_fill = np.size(reference_x2) == len(fills)
@@ -59,8 +61,10 @@ def slippage(fills: Fills, reference_x2: np.ndarray) -> np.ndarray:
 def effective_spread(fills: Fills, mids: MidPath) -> np.ndarray:
     """2 x aggressor's sign x (price - mid just before the trade): what the taker of each fill pays, both ways.
 
-    Returns: float64 (fill,), ticks; a cost of the taker is positive, for his maker it is earned. NaN for fills of no
+    Returns:
+        float64 (fill,), ticks; a cost of the taker is positive, for his maker it is earned. NaN for fills of no
         liquidity side (auctions), or without a mid.
+
     Source: Huang and Stoll (1996); the sum `realized_spread + price_impact` at any horizon.
     """
     _check_episodes("effective_spread", fills, mids)
@@ -70,8 +74,10 @@ def effective_spread(fills: Fills, mids: MidPath) -> np.ndarray:
 def realized_spread(fills: Fills, mids: MidPath, horizon_ns: int) -> np.ndarray:
     """2 x aggressor's sign x (price - mid after `horizon_ns`): what the maker keeps once the price has moved.
 
-    Returns: float64 (fill,), ticks; positive: the maker earned it, the taker paid it. NaN as in `effective_spread`, and
+    Returns:
+        float64 (fill,), ticks; positive: the maker earned it, the taker paid it. NaN as in `effective_spread`, and
         where the episode ends before the horizon.
+
     Source: Huang and Stoll (1996).
     """
     _check_episodes("realized_spread", fills, mids)
@@ -84,6 +90,7 @@ def price_impact(fills: Fills, mids: MidPath, horizon_ns: int) -> np.ndarray:
     """2 x aggressor's sign x (mid after `horizon_ns` - mid just before the trade).
 
     Returns: float64 (fill,), ticks; positive: the price went the taker's way. NaN as in `realized_spread`.
+
     Source: Huang and Stoll (1996); Bessembinder and Kaufman (1997).
     """
     _check_episodes("price_impact", fills, mids)

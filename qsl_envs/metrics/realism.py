@@ -213,7 +213,7 @@ def _facts(
     """The single figures, in the order of `FACTS`."""
     seconds = max(history.span_ns / 1e9, 1e-9)
     spread = samples["spread"]
-    at_one = float(spread.weights[spread.values == 1].sum())  # type: ignore[index]
+    at_one = float(spread.shares[spread.values == 1].sum())
     changes = {lag: np.diff(path[::lag]) for lag in (1, 10, 60)}
     signs = _lags(trades.sign.astype(np.float64), SIGN_LAGS)
     returns, sizes = _lags(changes[1], 1), _lags(np.abs(changes[1]), 60)

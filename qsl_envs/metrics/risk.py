@@ -15,6 +15,7 @@ def sharpe(changes: np.ndarray, *, periods: float = 1.0) -> np.ndarray:
         changes: float64 (..., step), P&L of each step in any unit; NaN steps are left out.
         periods: steps in the period that the ratio is of: 1 leaves it per step.
     Returns: float64 (...), no unit, more is better; NaN where fewer than two steps or no step differs.
+
     Source: Sharpe (1994), differential return against cash at no interest; sd with n - 1.
     """
     changes = numbers("sharpe", "changes", changes)
@@ -36,6 +37,7 @@ def sortino(changes: np.ndarray, *, target: float = 0.0, periods: float = 1.0) -
         target: what a step must earn, in the unit of `changes`.
         periods: as in `sharpe`.
     Returns: float64 (...), no unit, more is better; NaN where no step is below the target.
+
     Source: Sortino and Price (1994).
     """
     changes = numbers("sortino", "changes", changes)
@@ -59,6 +61,7 @@ def max_drawdown(equity: np.ndarray) -> np.ndarray:
     Args:
         equity: float64 (..., step), with the starting equity as first step; NaN steps are left out.
     Returns: float64 (...), >= 0, a cost, in the unit of `equity`; NaN without any step.
+
     Source: Magdon-Ismail and Atiya (2004), in money, not in percent: equity may be 0.
     """
     falls = drawdown(equity)
@@ -73,6 +76,7 @@ def value_at_risk(pnl: np.ndarray, level: float = 0.95) -> np.ndarray:
         pnl: float64 (..., episode), P&L at the end; NaN episodes are left out.
         level: in [0, 1).
     Returns: float64 (...), a loss is positive; the unit of `pnl`; NaN without episodes.
+
     Source: Rockafellar and Uryasev (2002), the lower quantile of the loss.
     """
     losses, num, _ = _tail("value_at_risk", pnl, level)
@@ -91,6 +95,7 @@ def conditional_value_at_risk(pnl: np.ndarray, level: float = 0.95) -> np.ndarra
         pnl: float64 (..., episode), P&L at the end; NaN episodes are left out.
         level: in [0, 1).
     Returns: float64 (...), a loss is positive, never below `value_at_risk`; the unit of `pnl`.
+
     Source: Rockafellar and Uryasev (2002).
     """
     losses, num, level = _tail("conditional_value_at_risk", pnl, level)

@@ -16,6 +16,7 @@ def autocorrelation(values: np.ndarray, max_lag: int) -> np.ndarray:
         max_lag: from 1.
     Returns: float64 (..., max_lag), in [-1, 1]; NaN for a series without variance.
     Raises: MetricError naming the argument.
+
     Source: Box and Jenkins (1976): sums of n - lag products over the sum of n squares, which never exceeds 1.
     """
     values = _clean("autocorrelation", values)
@@ -33,6 +34,7 @@ def excess_kurtosis(values: np.ndarray) -> np.ndarray:
     Args:
         values: float64 (..., time), without NaN.
     Returns: float64 (...), >= -2; NaN for a series without variance.
+
     Source: Cont (2001); the moment estimator g2 of Joanes and Gill (1998).
     """
     values = _clean("excess_kurtosis", values)

@@ -52,8 +52,9 @@ def implementation_shortfall(
         mark_x2: mid at the end, int64 (episode,): what the lots left are held against.
         arrival_x2: mid when the first child order reached the venue; None: the decision's, and no delay.
     Raises: MetricError naming the argument.
-    Source: Perold (1988), "The implementation shortfall: paper versus reality"; delay and opportunity as in Wagner and
-        Edwards (1993).
+
+    Source: Perold (1988), "The implementation shortfall: paper versus reality"; delay and opportunity as in Wagner
+    and Edwards (1993).
     """
     owner, n, half = "implementation_shortfall", fills.num_episodes, fills.fee_unit // 2
     side = integers(owner, "side", side, n, BUY, SELL)

@@ -47,6 +47,7 @@ def maximal_surplus(
         value: ticks, int64 (unit,).
         qty: lots, > 0, int64 (unit,).
     Raises: MetricError naming the argument.
+
     Source: Smith (1962), demand and supply induced by private values.
     """
     owner = "maximal_surplus"
@@ -118,6 +119,7 @@ def realized_surplus(
         role: of the party, int64 (fill,), in [0, num_roles); None: one role.
     Returns: int64 (episode, role), ticks x lots; a gain is positive.
     Raises: MetricError naming the argument.
+
     Source: Smith (1962); split by role as Gode and Sunder (1993) compare kinds of traders.
     """
     owner = "realized_surplus"
@@ -139,9 +141,13 @@ def allocative_efficiency(realized: np.ndarray, maximal: np.ndarray) -> np.ndarr
     Args:
         realized: of all roles together (episode,), or by role (episode, role), as `realized_surplus` gives it.
         maximal: int64 (episode,), as `maximal_surplus` gives it.
-    Returns: float64 of `realized`'s shape: at most 1 in sum over roles, more is better, negative where trade destroyed
+
+    Returns:
+        float64 of `realized`'s shape: at most 1 in sum over roles, more is better, negative where trade destroyed
         value; NaN where nothing could be gained.
+
     Raises: MetricError naming the argument.
+
     Source: Smith (1962); Gode and Sunder (1993).
     """
     owner = "allocative_efficiency"

@@ -46,7 +46,7 @@ class LinkConfig:
     jitter: str = "none"
     """law of the delay that is added to the latency: none, uniform, exponential, lognormal or pareto"""
     jitter_ns: int = 0
-    """mean of the law before truncation (uniform: on [0, 2 x jitter_ns])"""
+    """the law's mean before truncation (uniform: on [0, 2 x jitter_ns])"""
     jitter_shape: float | None = None
     """lognormal: sigma of the logarithm, default 1.0; pareto (Lomax): tail exponent, > 1, default 3.0; else unused"""
     jitter_max_ns: int | None = None

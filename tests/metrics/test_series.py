@@ -90,7 +90,7 @@ def test_binned_means_keep_everything_and_part_no_ties(rows, num_bins):
 def test_wasserstein_against_scipy(one, other):
     reference = pytest.importorskip("scipy.stats").wasserstein_distance
     a, b = sample_of(one), sample_of(other)
-    expected = reference(a.values, b.values, a.weights, b.weights)
+    expected = reference(a.values, b.values, a.shares, b.shares)
     assert wasserstein(a, b) == pytest.approx(expected, abs=1e-9)
     assert wasserstein(a, b) == pytest.approx(wasserstein(b, a)) and wasserstein(a, b) >= abs(a.mean - b.mean) - 1e-9
 
@@ -100,7 +100,7 @@ def test_l1_against_numpys_histogram(one, other):
     a, b = sample_of(one), sample_of(other)
     # numpy's bins hold their lower border, ours their upper one: reflect
     borders = np.array([-1e9, *-EDGES[::-1], 1e9])
-    shares = [np.histogram(-sample.values, borders, weights=sample.weights)[0] for sample in (a, b)]
+    shares = [np.histogram(-sample.values, borders, weights=sample.shares)[0] for sample in (a, b)]
     found = histogram_l1(a, b, EDGES)
     assert found == pytest.approx(np.abs(shares[0] - shares[1]).sum(), abs=1e-12)
     assert 0 <= found <= 2 + 1e-12 and found == pytest.approx(histogram_l1(b, a, EDGES))
@@ -112,7 +112,7 @@ def test_a_shift_and_a_scale_are_their_own_distance(rows, shift, scale):
     a = sample_of(rows)
     assert wasserstein(a, Sample(a.values + shift, a.weights)) == pytest.approx(abs(shift), abs=1e-9)
     stretched = wasserstein(a, Sample(a.values * scale, a.weights))
-    assert stretched == pytest.approx((scale - 1) * (np.abs(a.values) * a.weights).sum(), abs=1e-9)
+    assert stretched == pytest.approx((scale - 1) * (np.abs(a.values) * a.shares).sum(), abs=1e-9)
 
 
 @given(weighted)
