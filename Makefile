@@ -12,7 +12,7 @@ WHEELS := $(if $(PIP_FIND_LINKS),$(foreach place,$(PIP_FIND_LINKS),--find-links 
 PYTEST_ARGS ?= -n auto
 SEED ?= 0
 
-.PHONY: help install demo test slow nojit bounds lint fmt types docs bench tables warmup build check clean
+.PHONY: help install demo test slow nojit bounds golden lint fmt types docs bench tables warmup build check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ nojit: $(STAMP)  ## the fast tests with the kernels interpreted: breakpoints and
 
 bounds: $(STAMP)  ## the fast tests with array bounds and inner checks compiled in
 	NUMBA_BOUNDSCHECK=1 QSL_CHECK=1 $(PY) -m pytest $(PYTEST_ARGS) $(ARGS)
+
+golden: $(STAMP)  ## write the digests of short trajectories anew; the diff needs a reason in the commit
+	$(PY) -m tests.golden.update
 
 lint: $(STAMP)  ## ruff and the import contracts
 	$(PY) -m ruff check .

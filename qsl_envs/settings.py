@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import types
@@ -36,13 +37,19 @@ def from_dict(cls: type[T], values: Any, path: str = "") -> T:
         return values
     if not isinstance(values, dict):
         raise ConfigError(f"{where} must be a mapping of settings, was {values!r}")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
             raise ConfigError(f"{where}.{name} is not a setting; known are {', '.join(sorted(known))}")
     made = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()}
     return cls(**made)
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """What the annotations of a settings class name, resolved once."""
+    return typing.get_type_hints(cls)
 
 
 def _convert(hint: Any, value: Any, path: str) -> Any:
@@ -96,7 +103,7 @@ def check_types(config: Any) -> None:
 
     Raises: ConfigError naming the field: a number in quotes, a fraction or a range where one whole number belongs.
     """
-    hints = typing.get_type_hints(type(config))
+    hints = _hints(type(config))
     for f in fields(config):
         value = getattr(config, f.name)
         made = _convert(hints[f.name], value, f"{type(config).__name__}.{f.name}")

@@ -113,6 +113,7 @@ def begin_next(m, w, i, obs, thread):
         reset_day_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key,
                       task.first_start_ns, task.last_start_ns, w.starts[i])  # fmt: skip
     else:
+        take_scratch(m, task, i, thread)
         reset_row(m, task.row_longs, task.stride, task.first_template, task.num_templates, i, key)
     take_scratch(m, task, i, thread)
     run = m.runs[r]

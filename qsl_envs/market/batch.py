@@ -22,11 +22,14 @@ def advance_rows(m, first, last, stride, scratch, scratch_cap, until_ns, stops):
 
 
 @kernel
-def reset_rows(m, first, last, stride, row_longs, first_template, num_templates, mask, keys):
+def reset_rows(m, first, last, stride, scratch, scratch_cap, row_longs, first_template, num_templates, mask, keys):
     """`reset_row` for the rows of first .. last - 1 whose mask (bool) is set; keys int64 (rows,) are world keys."""
     for i in range(first, last):
         if mask[i]:
+            run = m.runs[i * stride]
+            run.scratch, run.scratch_cap = scratch, scratch_cap
             reset_row(m, row_longs, stride, first_template, num_templates, i, keys[i])
+            run.scratch = 0
 
 
 @kernel

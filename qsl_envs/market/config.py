@@ -110,6 +110,8 @@ class ParticipantConfig:
     order_link: LinkConfig = field(default_factory=LinkConfig)
     report_link: LinkConfig = field(default_factory=LinkConfig)
     feed_link: LinkConfig = field(default_factory=LinkConfig)
+    extra_latency_ns: int = 0
+    """beside its links', one way: of orders, reports and feeds; the same for agents that share a feed link"""
     reaction_ns: int = 0
     """the participant's own thinking time, before a message leaves"""
     cash: float = 0.0
@@ -126,6 +128,8 @@ class ParticipantConfig:
     def __post_init__(self) -> None:
         check_types(self)
         require(0 <= self.reaction_ns < 10**12, self, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
+        extra = self.extra_latency_ns
+        require(0 <= extra <= 10**10, self, "extra_latency_ns", "in [0, 10 s]", extra)
         require(abs(self.cash) <= 1e10, self, "cash", "in [-1e10, 1e10] ticks x lots", self.cash)
         held, most = self.inventory, self.risk.max_inventory
         require(abs(held) <= most, self, "inventory", f"within risk.max_inventory = {most}", held)
@@ -245,9 +249,22 @@ class MarketConfig:
     mirror: bool = False
     """turn the side of each draw of the flow round"""
     size: SizeConfig = field(default_factory=SizeConfig)
+    scenario: tuple[str, ...] = ()
+    """regimes, by name or file: see `market.scenario`"""
+    randomize: dict[str, Any] = field(default_factory=dict, hash=False)
+    """settings that each episode draws, by name (`market.knobs`): [low, high], or {log_uniform: [low, high]},
+    {normal: [mean, sd, low, high]}, {choice: [...]}; drawn from a family of 256, spread evenly over the ranges"""
 
     def __post_init__(self) -> None:
+        if isinstance(self.scenario, str):
+            object.__setattr__(self, "scenario", (self.scenario,))
         check_types(self)
+        require(isinstance(self.randomize, dict), self, "randomize", "a mapping of settings to ranges", self.randomize)
+        extras: dict[LinkConfig, int] = {}
+        for agent in self.participants:
+            extra = extras.setdefault(agent.feed_link, agent.extra_latency_ns)
+            require(extra == agent.extra_latency_ns, self, f"participants[{agent.name}].extra_latency_ns",
+                    f"{extra}, as of the other agents behind its feed link", agent.extra_latency_ns)  # fmt: skip
         require(len(self.venues) >= 1, self, "venues", "at least one", len(self.venues))
         require(len(self.symbols) >= 1, self, "symbols", "at least one", len(self.symbols))
         require(1 <= self.session_ns <= DAY_NS, self, "session_ns", "in [1, one day]", self.session_ns)

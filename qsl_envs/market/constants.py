@@ -12,8 +12,9 @@ M_ACK, M_FILL, M_CANCELED, M_REJECT, M_REPLACED, M_STATUS_ANSWER, M_CANCEL_REJEC
 C_REGIME, C_DEADLINE, C_SERVICE_END, C_AT_VENUE, C_AT_NODE, C_WAKE, C_FLOW = 0, 1, 2, 3, 4, 5, 6
 C_RISK = 7
 """Kind of an entry of class C_WAKE: a participant looks at his drawdown."""
-C_BATCH, C_LIMIT, C_BUMPED = 20, 21, 22
-"""Kinds of entries: a batch auction of a venue, a limit state of a book (class C_REGIME); a message that a speed bump
+C_BATCH, C_LIMIT, C_BUMPED, C_CHANGE = 20, 21, 22, 23
+"""Kinds of entries: a batch auction of a venue, a limit state of a book, a
+change of settings (class C_REGIME); a message that a speed bump
 lets go (class C_AT_VENUE)."""
 
 # state of a CLIENT record, as its owner knows it

@@ -55,6 +55,7 @@ def set_value(f, config, start_price: int, mirror: bool) -> None:
         return
     f.drift, f.sigma, f.jump_rate, f.jump_ticks = config.drift, config.sigma, config.jump_rate, config.jump_ticks
     f.decay, f.drift_scale, f.noise_scale = config.step()
+    f.offset = config.offset
     f.grid_ns, f.step_s = config.grid_ns, config.grid_s
     f.common_weight, f.own_weight = float(sqrt_(config.common_share)), float(sqrt_(1 - config.common_share))
     f.active = 1

@@ -44,6 +44,7 @@ from qsl_envs.market.venue_config import PHASES
 from qsl_envs.market.venue_memory import init_rules, init_venues, venue_longs
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.state import allocate_links, schedule_longs
+from qsl_envs.replay.events import EVENT_ROW
 from qsl_envs.replay.playback import PLAY
 
 SECTION_RECORDS = {
@@ -52,6 +53,11 @@ SECTION_RECORDS = {
     "fundamentals": FUNDAMENTAL, "models": MODEL_RECORD,
 }  # fmt: skip
 SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
+
+
+NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
+NO_CHANGES = (1, 0, 0, 5, 5, 7, 7)
+"""`MarketArrays.changes` of a market in which nothing is drawn and nothing changes: see `market.change`."""
 
 
 def entities(config: MarketConfig) -> int:
@@ -129,17 +135,23 @@ def market_layout(config: MarketConfig) -> Layout:
 
 
 def market_arrays(
-    arena: np.ndarray, config: MarketConfig, scratch: np.ndarray, day: np.ndarray, tape: Recording | None = None
+    arena: np.ndarray,
+    config: MarketConfig,
+    scratch: np.ndarray,
+    day: np.ndarray,
+    tape: Recording | None = None,
+    changes: np.ndarray | None = None,
 ) -> MarketArrays:
     """The views that kernels take."""
     tape = Recording(config, 0, 0) if tape is None else tape
+    changes = np.array(NO_CHANGES, np.int64) if changes is None else changes
     links, timelines = allocate_links(distinct_links(config))
     link_longs = np.concatenate([timelines, venue_longs(config, timeline_longs(config))[0]])
     tables = flow_tables(config)
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
                         entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
                         schedule=phase_longs(config), crowd=crowd_table(config),
-                        tables=np.zeros(1) if tables is None else tables.array)  # fmt: skip
+                        tables=np.zeros(1) if tables is None else tables.array, changes=changes)  # fmt: skip
 
 
 def timeline_longs(config: MarketConfig) -> int:
@@ -154,8 +166,9 @@ def phase_longs(config: MarketConfig) -> np.ndarray:
 
 
 def scratch_longs(config: MarketConfig, levels: int = 64) -> int:
-    """int64 cells of scratch that one thread needs: undone levels of two sides, and levels to write out."""
-    return 4 * config.size.tape + 4 * levels
+    """int64 cells of scratch that one thread needs: undone levels of two sides, and levels to write out; or a number a
+    book."""
+    return max(4 * config.size.tape + 4 * levels, config.num_books)
 
 
 def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int) -> None:

@@ -9,11 +9,13 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, find_flow
 from qsl_envs.market.bands import act_limit
 from qsl_envs.market.calendar import first_time, pop
+from qsl_envs.market.change import act_change
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_NODE,
     C_AT_VENUE,
     C_BATCH,
     C_BUMPED,
+    C_CHANGE,
     C_DEADLINE,
     C_LIMIT,
     C_REGIME,
@@ -93,6 +95,9 @@ def advance(m, r, until_ns):
             elif what == C_BUMPED:
                 at = int64(m.msgs[run.msgs + arg].book) // run.num_symbols
                 arrive(m, r, at, L_MESSAGE, arg, 0, 0, 0, t)
+            elif what == C_CHANGE:
+                act_change(m, r, arg, t)
+                find_flow(m, r)
             elif what == C_BATCH:
                 act_batch(m, r, arg, t)
             elif what == C_LIMIT:

@@ -6,7 +6,7 @@ import numpy as np
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.arena import Layout
-from qsl_envs.market.config import MarketConfig, ParticipantConfig
+from qsl_envs.market.config import MarketConfig, ParticipantConfig, PopulationConfig
 from qsl_envs.market.constants import IDEAL_QUEUE, IDEAL_TAKES, KIND_NONE, NEVER
 from qsl_envs.market.population import Line, lines_of
 from qsl_envs.market.state import MarketArrays
@@ -95,10 +95,16 @@ def _init_conns(m, config, run, line: Line, book: int, links):
         len(config.venues[book // symbols].outages),
     )
     conns["lossy"] = int(any(lossy))
+    conns["up_extra_ns"] = conns["down_extra_ns"] = _extra_ns(who)
     conns["heard_number"] = -1
     conns["last_mid_x2"] = 2 * config.symbols[book % symbols].start_price
     if book < symbols:
         conns["known_position"] = who.inventory
+
+
+def _extra_ns(who: ParticipantConfig | PopulationConfig) -> int:
+    """Latency of an agent beside its links'; members of a population draw theirs when a world begins."""
+    return who.extra_latency_ns if isinstance(who, ParticipantConfig) else 0
 
 
 def _init_feed(m, run, line: Line, book: int, feed: int):
@@ -106,6 +112,9 @@ def _init_feed(m, run, line: Line, book: int, feed: int):
     books = int(run.num_books)
     conns = _of_book(m.conns, run.conns, line, books, book)
     conns["feed"], conns["next_listener"] = feed, NIL
+    view, extra = m.views[run.views + feed], _extra_ns(line.config)
+    if extra != view.extra_ns and isinstance(line.config, ParticipantConfig):
+        view.sure_ns, view.extra_ns = min(NEVER, view.sure_ns + extra - view.extra_ns), extra
     lines = line.listening(book) * books + book
     if len(lines):
         view = m.views[run.views + feed]

@@ -11,7 +11,7 @@ them lies room for the rows of one event.
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import E_RECORD, RECORD, ROW_LONGS
+from qsl_envs.market.constants import E_RECORD, NEVER, RECORD, ROW_LONGS
 from qsl_envs.market.state import RUN
 
 R_CAP, R_ROWS, R_USED, R_SEQ, R_NEXT_ID = 0, 1, 2, 3, 4
@@ -93,7 +93,8 @@ def add_row(m, r, book, kind, now_ns):
         m.runs[r].error = E_RECORD
         m.runs[r].error_need = used + 1
         used -= 1
-    m.recorder[base + R_USED] = used + 1
+    if m.runs[r].close_ns != NEVER:  # while a book is warmed before an episode nothing is kept
+        m.recorder[base + R_USED] = used + 1
     i = replica_of(m, r) * m.recorder[base + R_ROWS] + used
     row = m.records[i]
     row.ts_ns, row.seq, row.book, row.kind = now_ns, m.recorder[base + R_SEQ], book, kind

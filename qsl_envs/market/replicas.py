@@ -31,9 +31,10 @@ from qsl_envs.market.constants import (
 from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import fill_entries, fill_kinds
 from qsl_envs.market.events import Recording, start_tapes
+from qsl_envs.market.plan import Plan, burn_in_ns
 from qsl_envs.market.population import failure, kinds_of, num_traders
 from qsl_envs.market.world import make_template
-from qsl_envs.replay.events import EVENT_ROW, EventTable
+from qsl_envs.replay.events import EventTable
 from qsl_envs.replay.playback import reserve_slots
 
 ERRORS = {
@@ -46,7 +47,6 @@ STOP_NAMES = {STOP_TIME: "time", STOP_FILL: "fill", STOP_CLOSE: "close", STOP_ER
               STOP_RECORD: "record", STOP_WAKE: "wake"}  # fmt: skip
 SNAPSHOT_VERSION = 1
 SNAPSHOT_HEAD = struct.Struct("<8sI32sqqq")
-NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
 
 
 FETCH_FROM_BYTES = 2**22
@@ -64,17 +64,20 @@ class Replicas:
         require(isinstance(config, MarketConfig), "Market", "config", "a MarketConfig", config)
         require(1 <= num_replicas <= 10**6, "Market", "num_replicas", "in [1, 1_000_000]", num_replicas)
         self.config, self.num_replicas, self.split = config, num_replicas, split
+        self.plan = Plan(config)
+        self.world = self.plan.base
+        """the settings at the start of an episode: those of `config` under its scenarios"""
         self.num_traders = num_traders(config)
         self.threads = Threads(num_threads)
-        self.layout = lay.market_layout(config)
+        self.layout = lay.market_layout(self.world)
         self.arena = self.layout.allocate(num_replicas + config.templates)
         self.scratch_longs = lay.scratch_longs(config)
         self._scratch = np.zeros(num_threads * self.scratch_longs, np.int64)
         self.day = day
-        rows = NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
+        rows = lay.NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
         require(0 <= record <= 2**31, "Market", "record", "in [0, 2**31] rows a replica", record)
         self.recording = Recording(config, num_replicas, record)
-        self.arrays = lay.market_arrays(self.arena, config, self._scratch, rows, self.recording)
+        self.arrays = lay.market_arrays(self.arena, self.world, self._scratch, rows, self.recording, self.plan.cells)
         fill_entries(self.arrays.entries, day is not None, None if config.flow is None else config.flow.kind)
         self.kinds = kinds_of(config)
         fill_kinds(self.arrays.crowd, self.kinds)
@@ -107,7 +110,7 @@ class Replicas:
         require(0 < rows <= 2**31, "Market.begin_recording", "rows", "in [1, 2**31]", rows)
         self.recording = Recording(self.config, self.num_replicas, rows, stop=False)
         entries, day = self.arrays.entries, self.arrays.day
-        self.arrays = lay.market_arrays(self.arena, self.config, self._scratch, day, self.recording)
+        self.arrays = lay.market_arrays(self.arena, self.world, self._scratch, day, self.recording, self.plan.cells)
         self.arrays.entries[:] = entries
         self.arrays.entries[RECORD] = self.recording.longs
         start_tapes(self.arrays, self.stride, self.episodes >= 0)
@@ -133,7 +136,7 @@ class Replicas:
         for k in range(self.config.templates):
             row = self.num_replicas + k
             if k == 0:
-                lay.init_row(m, self.layout, self.config, row)
+                lay.init_row(m, self.layout, self.world, row)
                 run = m.runs[row * self.stride]
                 reserve_slots(m.book, int(run.books), m.plays, int(run.plays), self.day.num_slots, len(self.day))
             else:
@@ -144,10 +147,8 @@ class Replicas:
         if self.day is not None:
             self._make_day_templates()
             return
-        config = self.config
-        burn_in = config.burn_in_ns
-        if burn_in is None:
-            burn_in = 5 * config.flow.relax_ns if config.flow else 0
+        config = self.world
+        burn_in = burn_in_ns(config)
         digest = config.template_hash()
         for k in range(config.templates):
             row = self.num_replicas + k
@@ -196,13 +197,18 @@ class Replicas:
                                self.config.templates, mask, self._keys, self.day_first_ns, self.day_last_ns,
                                self.starts)  # fmt: skip
                 return
-            reset_rows(self.arrays, first, last, self.stride, self.row_longs, self.num_replicas, self.config.templates,
+            reset_rows(self.arrays, first, last, self.stride, thread * self.scratch_longs, self.config.size.tape,
+                       self.row_longs, self.num_replicas, self.config.templates,
                        mask, self._keys)  # fmt: skip
 
         self.recording.clear(mask)
         self.threads.run(self.num_replicas, work)
         for i in np.flatnonzero(mask):
             self._check_room(int(i))
+
+    def drawn(self, replica: int = 0) -> dict[str, float]:
+        """The settings that were drawn for the replica's episode: name -> value; empty without `randomize`."""
+        return self.plan.settings_of(int(self.arrays.runs[self._run(replica)].member))
 
     # --- time
 

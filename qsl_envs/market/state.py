@@ -49,7 +49,9 @@ RUN = whole(
     # participants that are woken: their CROWD record, and when the next of them is
     "crowd crowd_next_ns keeps_tops num_agents "
     # rules of the books; messages that a speed bump held back
-    "rules bumped ",
+    "rules bumped "
+    # which of the drawn settings the episode has
+    "member ",
 )
 """One replica: its clock, its map, its counters."""
 
@@ -343,6 +345,7 @@ class MarketArrays(Views):
     entries = outside(np.int64)
     records = outside(TAPE_ROW)
     recorder = outside(np.int64)
+    changes = outside(np.int64)
     schedule = outside(np.int64)
     crowd = outside(np.int64)
     tables = outside(np.float64)

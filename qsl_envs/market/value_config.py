@@ -33,6 +33,8 @@ class ValueConfig:
     common_share: float = 0.0
     """share of the noise's variance that comes from the one factor of all symbols: the noises of two symbols are
     correlated by the root of the product of their shares"""
+    offset: float = 0.0
+    """ticks added to the process, and to what it returns to"""
     grid_ns: int = 10_000_000
     """time between two grid points; the value is constant between them"""
 
@@ -42,6 +44,7 @@ class ValueConfig:
             value = getattr(self, name)
             require(0 <= value <= most, self, name, f"in [0, {most:g}]", value)
         require(abs(self.drift) <= 1e6, self, "drift", "in [-1e6, 1e6] ticks per second", self.drift)
+        require(abs(self.offset) <= 1e6, self, "offset", "in [-1e6, 1e6] ticks", self.offset)
         require(0 <= self.common_share <= 1, self, "common_share", "in [0, 1]", self.common_share)
         require(1 <= self.grid_ns <= GRID_MAX_NS, self, "grid_ns", "in [1, one minute]", self.grid_ns)
         expected = self.jump_rate * self.grid_s

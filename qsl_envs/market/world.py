@@ -28,6 +28,7 @@ from qsl_envs.kernel.draw import (
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import find_flow
 from qsl_envs.market.bands import rewind_rules
+from qsl_envs.market.change import BURN_IN_NS, draw_member, enter_changes
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER, RECORD
 from qsl_envs.market.crowd import set_crowd
 from qsl_envs.market.day import skip_day
@@ -203,11 +204,28 @@ def rewind(m, r):
 
 
 @kernel
+def warm_up(m, r, world_key):
+    """Let the flow run under the settings that were drawn, before anybody joins; its draws are no episode's."""
+    run = m.runs[r]
+    set_world(m, r, stream_key(world_key, TEMPLATE, 1))
+    close = run.close_ns
+    run.close_ns = NEVER
+    call_advance(m, r, m.changes[BURN_IN_NS])
+    run.close_ns = close
+    rewind(m, r)
+
+
+@kernel
 def reset_row(m, row_longs, run_stride, first_template, num_templates, target, world_key):
     """Start an episode in row `target`: a warm template, chosen by a draw, becomes the world of `world_key`."""
     k = draw_below(stream_key(world_key, TEMPLATE, 0), 0, num_templates)
-    copy_row(m, row_longs, first_template + k, target)
     r = target * run_stride
+    scratch, scratch_cap = m.runs[r].scratch, m.runs[r].scratch_cap  # the thread's, which a warm-up needs
+    copy_row(m, row_longs, first_template + k, target)
+    m.runs[r].scratch, m.runs[r].scratch_cap = scratch, scratch_cap
+    draw_member(m, r, world_key)
+    if m.changes[BURN_IN_NS] > 0:
+        warm_up(m, r, world_key)
     set_world(m, r, world_key)
     set_marks(m, r)
     set_clocks(m, r)
@@ -232,6 +250,7 @@ def reset_day_row(
     copy_row(m, row_longs, first_template + k, target)
     r = target * run_stride
     skip_day(m, r, at)
+    draw_member(m, r, world_key)
     set_world(m, r, world_key)
     set_marks(m, r)
     set_clocks(m, r)
@@ -264,5 +283,6 @@ def set_clocks(m, r):
         venue = m.venues[run.venues + v]
         venue.out_from_ns = venue.out_to_ns = 0  # the first message looks for the first outage
     enter_schedule(m, r)
+    enter_changes(m, r)
     for p in range(run.num_traders):
         watch_risk(m, r, p, run.now_ns)
