@@ -104,6 +104,7 @@ class AvellanedaStoikovEnv(gym.Env):
     ## Arguments
 
     {argument_table}
+    | `config` | None | these settings as a dict, a YAML file or an `AvellanedaStoikovConfig`; arguments win |
     | `split` | "train" | family of worlds; no seed of one split reaches another |
     | `step_info` | False | `info["account"]` of each step holds P&L, inventory, cash, mid and time left |
     | `render_mode` | None | "ansi" a line of text, "rgb_array" a picture, "human" a window (not the vector form) |
@@ -132,7 +133,7 @@ class AvellanedaStoikovEnv(gym.Env):
     - v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [*PLAIN_MODES, *WINDOW_MODES], "render_fps": 30}
+    metadata: dict[str, Any] = {"render_modes": [*PLAIN_MODES, *WINDOW_MODES], "render_fps": 30}
     vector_class: ClassVar[type[AvellanedaStoikovVectorEnv]] = AvellanedaStoikovVectorEnv
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any):
@@ -151,11 +152,13 @@ class AvellanedaStoikovEnv(gym.Env):
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
         self._action = np.zeros((1, len(ACTION_NAMES)), np.float32)
-        self._shape = (1, self.observation_space.shape[0])
+        self._shape = (1, len(self._vector.observation_names))
         self._reward = np.zeros(1)
         self._terminated, self._truncated = np.zeros(1, np.bool_), np.zeros(1, np.bool_)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin an episode: of world (split, seed, 0) with a seed, else the next one of the same seed."""
         super().reset(seed=seed)
         if seed is None and not self._vector.seeded:
@@ -166,7 +169,7 @@ class AvellanedaStoikovEnv(gym.Env):
             self._show()
         return obs[0].copy(), _first(infos)
 
-    def step(self, action: np.ndarray):
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One decision. Raises: ConfigError (another shape, a NaN), ResetNeeded."""
         action = np.asarray(action)
         if action.shape != (len(ACTION_NAMES),):
@@ -240,7 +243,7 @@ class AvellanedaStoikovEnv(gym.Env):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return getattr(self._vector, name)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self), self._arguments, self.spec)
 
 

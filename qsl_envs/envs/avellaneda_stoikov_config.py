@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from qsl_envs.envs.avellaneda_stoikov_step import MODEL
 from qsl_envs.envs.fields import Field
 from qsl_envs.errors import ConfigError, require
-from qsl_envs.settings import check_types
+from qsl_envs.settings import check_types, from_dict, load_yaml
 
 FILL_RULES = ("linear", "exponential")
 MAX_STEPS = 1_000_000
@@ -91,13 +93,29 @@ class AvellanedaStoikovConfig:
         return reachable if self.max_inventory is None else min(self.max_inventory, reachable)
 
 
-def as_config(values: dict[str, Any]) -> AvellanedaStoikovConfig:
-    """Settings from keyword arguments. Raises: ConfigError naming an argument that is none, or its bad value."""
+def as_config(
+    values: dict[str, Any], config: AvellanedaStoikovConfig | dict[str, Any] | str | PathLike[str] | None = None
+) -> AvellanedaStoikovConfig:
+    """Settings from keyword arguments on top of a config.
+
+    Args:
+        config: settings, a dict of those that differ from the defaults, or a YAML file of such.
+    Raises: ConfigError naming an argument that is none, or its bad value.
+    """
     known = [f.name for f in dataclasses.fields(AvellanedaStoikovConfig)]
     for name in values:
         if name not in known:
             raise ConfigError(f"{name} is not an argument; those of the task are {', '.join(known)}")
-    return AvellanedaStoikovConfig(**values)
+    if config is None:
+        base = AvellanedaStoikovConfig()
+    elif isinstance(config, (str, PathLike)):
+        try:
+            base = load_yaml(AvellanedaStoikovConfig, Path(config))
+        except OSError as error:
+            raise ConfigError(f"config: cannot read {config}: {error}") from error
+    else:
+        base = from_dict(AvellanedaStoikovConfig, config)
+    return dataclasses.replace(base, **values)
 
 
 def model_record(config: AvellanedaStoikovConfig, max_steps: int | None, autoreset: int) -> np.recarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from qsl_envs.envs import avellaneda_stoikov_step as at
-from qsl_envs.envs.avellaneda_stoikov_config import as_config, model_record, observation_fields
+from qsl_envs.envs.avellaneda_stoikov_config import AvellanedaStoikovConfig, as_config, model_record, observation_fields
 from qsl_envs.envs.fields import field_box, field_names, field_units
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.kernel.draw import seed_key
@@ -38,6 +39,7 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
 
     Args:
         num_envs: markets side by side.
+        config: settings of the task in one piece: an `AvellanedaStoikovConfig`, a dict, or a YAML file.
         split: family of worlds; no seed of one split reaches another.
         num_threads: plain threads that share the envs; results do not depend on it.
         autoreset_mode: Gymnasium's `AutoresetMode`, or its value as a string.
@@ -45,19 +47,21 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         copy: fresh observations at each call.
         step_info: `info["account"]` holds the accounts at each call.
         render_mode: None or "ansi".
-        task: settings of the task, see `AvellanedaStoikovConfig`.
+        task: settings of the task, see `AvellanedaStoikovConfig`; they win over `config`.
     Raises: ConfigError naming an argument, what is allowed and its value.
     """
 
-    def __init__(self, num_envs: int = 1, *, split: str = "train", num_threads: int = 1,
+    def __init__(self, num_envs: int = 1, *,
+                 config: AvellanedaStoikovConfig | dict[str, Any] | str | PathLike[str] | None = None,
+                 split: str = "train", num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
                  copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
         self._arguments = {
-            "num_envs": num_envs, "split": split, "num_threads": num_threads, "autoreset_mode": autoreset_mode,
-            "max_episode_steps": max_episode_steps, "copy": copy, "step_info": step_info, "render_mode": render_mode,
-            **task,
+            "num_envs": num_envs, "config": config, "split": split, "num_threads": num_threads,
+            "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
+            "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
-        self.task = as_config(task)
+        self.task = as_config(task, config)
         require(1 <= num_envs <= 10**7, self, "num_envs", "in [1, 10_000_000]", num_envs)
         require(render_mode in (None, "ansi"), self, "render_mode", "None or 'ansi'", render_mode)
         limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)

@@ -267,6 +267,19 @@ def test_buffers_in_turn_copies_and_the_callers_own():
         envs.use_buffers(np.zeros((2, 4), np.float32))
 
 
+def test_settings_as_a_dict_a_file_or_arguments(tmp_path):
+    file = tmp_path / "task.yaml"
+    file.write_text("dt: 0.1\na: 8\nfill: exponential\n")
+    envs = [gym.make(ID, config=file, k=2.0), gym.make(ID, config={"dt": 0.1, "a": 8, "fill": "exponential", "k": 2.0}),
+            gym.make(ID, dt=0.1, a=8.0, fill="exponential", k=2.0)]  # fmt: skip
+    assert envs[0].unwrapped.task == envs[1].unwrapped.task == envs[2].unwrapped.task
+    assert pickle.loads(pickle.dumps(envs[0].unwrapped)).task.k == 2.0
+    with pytest.raises(ConfigError, match="speed is not a setting"):
+        gym.make(ID, config={"speed": 1})
+    with pytest.raises(ConfigError, match="no_such_file.yaml"):
+        gym.make(ID, config="no_such_file.yaml")
+
+
 def test_reward_weights_can_be_set_env_by_env():
     envs, plain = (AvellanedaStoikovVectorEnv(3, **SHORT) for _ in range(2))
     envs.reset(seed=0), plain.reset(seed=0)
