@@ -1,4 +1,4 @@
-"""Scenarios: named regimes of a market, as settings and a schedule of changes. In YAML; several can be laid together.
+"""Scenarios: named regimes of a market, as settings and a schedule of changes. In YAML; several can be laid together::
 
     name: fee_change
     about: the takers' fee rises in the middle of the session
