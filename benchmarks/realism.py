@@ -25,7 +25,7 @@ SECONDS, SMOKE_SECONDS = 1_800.0, 20.0
 
 
 def worlds() -> list[str]:
-    """Ids of the environments whose market is an order book with flow of its own; a replay is the recording itself."""
+    """Ids of the environments whose default market is an order book; of a replay it is the packaged synthetic day."""
     from qsl_envs.command_realism import default_market
     from qsl_envs.errors import ConfigError
     from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
@@ -33,10 +33,10 @@ def worlds() -> list[str]:
     found = []
     for entry in (*ENVIRONMENTS, *MARL_ENVIRONMENTS):
         try:
-            if default_market(entry.env_id).day is None:
-                found.append(entry.env_id)
+            default_market(entry.env_id)
         except ConfigError:  # a market that is a formula
             continue
+        found.append(entry.env_id)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from qsl_envs import cli
 from qsl_envs.metrics.history import read_history
 from qsl_envs.metrics.realism import compare, compare_halves, realism
 from qsl_envs.metrics.statistics import FACTS, STATISTICS
+from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 from qsl_envs.replay.synthetic import SyntheticConfig, write_day
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,3 +85,21 @@ def test_the_page_names_what_there_is():
 def test_the_pages_example_holds():
     code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.DOTALL)[1]
     exec(code, {})
+
+
+def test_measured_worlds_have_their_realism_on_their_pages():
+    """A row for each recorded market, beside that market's halves, over every statistic; none where nothing is."""
+    spec = importlib.util.spec_from_file_location("environment_pages", ROOT / "docs" / "_ext" / "environment_pages.py")
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+    known = {entry.env_id for entry in (*ENVIRONMENTS, *MARL_ENVIRONMENTS)}
+    for name in pages.RECORDED:
+        rows = json.loads((pages.RESULTS / f"{name}.json").read_text())["rows"]
+        measured = [row["world"] for row in rows][1:]
+        assert len(measured) >= 10 and set(measured) <= known
+        for row in rows[1:]:
+            page = pages.realism_of(row["world"])
+            for statistic in STATISTICS:
+                cells = re.search(rf"^\| `{statistic.name}` \| (.*) \|$", page, re.MULTILINE)[1].split(" | ")
+                assert len(cells) == 4 and row[statistic.name] in cells and rows[0][statistic.name] in cells
+    assert pages.realism_of("qsl/AvellanedaStoikov-v0") == ""
