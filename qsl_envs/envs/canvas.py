@@ -82,10 +82,6 @@ class Canvas:
         """A filled disc."""
         self.stamp(x - radius, y - radius, _disc(radius), color)
 
-    def ring(self, x: int, y: int, radius: int, color: Color) -> None:
-        """The outline of a disc."""
-        self.stamp(x - radius, y - radius, _ring(radius), color)
-
     def steps(self, xs: np.ndarray, ys: np.ndarray, color: Color, thick: int = 1) -> None:
         """A line that goes level to the next x and then up or down to its y.
 
@@ -116,11 +112,3 @@ class Canvas:
 def _disc(radius: int) -> np.ndarray:
     span = np.arange(-radius, radius + 1)
     return span[:, None] ** 2 + span[None, :] ** 2 <= (radius + 0.4) ** 2
-
-
-@functools.lru_cache(maxsize=64)
-def _ring(radius: int) -> np.ndarray:
-    inner = np.zeros_like(_disc(radius))
-    if radius > 0:
-        inner[1:-1, 1:-1] = _disc(radius - 1)
-    return _disc(radius) & ~inner

@@ -172,15 +172,12 @@ class BookPane:
         for mark, x in zip(marks, places.tolist()):
             row = self.row_of(mark.price)
             if 0 <= row < self.rows:
-                radius = min(2 + int((mark.qty / 2) ** 0.5), 6)
+                radius = min(1 + int(mark.qty**0.5), 6)
                 color = SIDE_COLORS[mark.side] if mark.side in (BUY, SELL) else BLUE
                 y = self.top + row * ROW + ROW // 2
                 x = min(max(round(x), self.x + radius), self.x + self.strip_width - radius - 1)
+                canvas.disc(x, y, radius + 1, AMBER if mark.own else BACK)
                 canvas.disc(x, y, radius, mix(color, WHITE, 0.85))
-                canvas.ring(x, y, radius, BACK)
-                if mark.own:
-                    canvas.ring(x, y, radius + 1, AMBER)
-                    canvas.ring(x, y, radius + 2, AMBER)
 
     def _draw_times(self, canvas: Canvas, times: np.ndarray, xs: np.ndarray) -> None:
         """Ages under the strip: the newest moment is now."""
