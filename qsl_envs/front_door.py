@@ -1,8 +1,8 @@
 """Where to start: one environment to begin with, and four more, each with one difficulty more than the last.
 
-Each rung is an environment that there is, with settings that stay as they are: `digest` is the hash of all of them, held
-by a test, so that a rung that changes gets a new version. `threshold` is Gymnasium's `reward_threshold`: the mean return
-over episodes from which the rung counts as solved. How it was set: `python -m baselines.front_door`.
+Each rung is an environment that there is, with settings that stay as they are: `digest` is the hash of all of them,
+held by a test, so that a rung that changes gets a new version. `threshold` is Gymnasium's `reward_threshold`: the mean
+return over episodes from which the rung counts as solved. How it was set: `python -m baselines.front_door`.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def market_config(
         config = given
     else:
         changes = given if isinstance(given, dict) else _read(given)
-        config = from_dict(MarketConfig, _merge(to_dict(default), changes))
+        config = from_dict(MarketConfig, merge(to_dict(default), changes))
     if session_ns is not None:
         require(isinstance(session_ns, int), "MarketConfig", "session_ns", "a whole number of ns", session_ns)
         config = dataclasses.replace(config, session_ns=session_ns)
@@ -225,14 +225,14 @@ def _read(file: str | PathLike[str]) -> dict[str, Any]:
     return values
 
 
-def _merge(base: Any, changes: Any) -> Any:
+def merge(base: Any, changes: Any) -> Any:
     """`base` with `changes`: mappings key by key (those of one `kind`), lists of mappings entry by entry (the
     changes set the length).
     """
     if isinstance(base, dict) and isinstance(changes, dict):
         if changes.get("kind", base.get("kind")) != base.get("kind"):
             return changes  # settings of another kind: nothing of the old ones is left
-        return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in changes.items()}}
+        return {**base, **{k: merge(base[k], v) if k in base else v for k, v in changes.items()}}
     if isinstance(base, list) and isinstance(changes, (list, tuple)) and base and isinstance(base[0], dict):
-        return [_merge(base[min(i, len(base) - 1)], change) for i, change in enumerate(changes)]
+        return [merge(base[min(i, len(base) - 1)], change) for i, change in enumerate(changes)]
     return changes

@@ -16,6 +16,7 @@ from qsl_envs.envs.config import market_config, task_config
 from qsl_envs.envs.contract import autoreset_mode_of, choice_masks, rebuild, seeds_of
 from qsl_envs.envs.core import Seats
 from qsl_envs.envs.fields import field_names, field_units
+from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
 from qsl_envs.envs.privileged import state_width, write_states
 from qsl_envs.envs.realism import realism_of, relieved, words
 from qsl_envs.envs.roles import Role
@@ -54,6 +55,7 @@ class MarlVectorEnv:
         max_episode_steps: truncates an episode (`max_cycles` is another name); None: only the market ends it.
         copy: fresh observations at each call; else they are handed out in two buffers in turn.
         realism: what to switch off, as `{"latency": False}`: see `qsl_envs.envs.realism`.
+        words: about the market, as `latency=20_000_000`: see `qsl_envs.envs.market_words`.
     """
 
     default_market: ClassVar[MarketConfig]
@@ -65,17 +67,21 @@ class MarlVectorEnv:
                  session_ns: int | None = None, num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
                  max_cycles: int | None = None, copy: bool = False,
-                 realism: dict[str, bool] | None = None):  # fmt: skip
+                 realism: dict[str, bool] | None = None, **words: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "seats": seats, "tasks": tasks, "step_ns": step_ns, "config": config, "split": split,
             "session_ns": session_ns, "num_threads": num_threads, "autoreset_mode": autoreset_mode,
             "max_episode_steps": max_episode_steps, "max_cycles": max_cycles, "copy": copy,
-            "realism": realism,
+            "realism": realism, **words,
         }  # fmt: skip
         roles = self.roles_of(seats or {}, tasks or {}, step_ns)
         self.realism = realism_of(realism)
         seated = sum(role.num_seats for role in roles)
-        market = relieved(market_config(self.market_of(roles), config, session_ns), self.realism, seated)
+        said = take_words(words)
+        for name in words:
+            raise ConfigError(f"{name} is not an argument; words about the market are {', '.join(MARKET_WORDS)}")
+        market = with_words(market_config(self.market_of(roles), config, session_ns), said, seated)
+        market = relieved(market, self.realism, seated)
         self.roles = {role.name: role for role in roles}
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode, "is_parallelizable": True}

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from qsl_envs.envs.config import argument_table
 from qsl_envs.envs.fields import field_table
+from qsl_envs.envs.market_words import MARKET_WORDS
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import REWARD_TERMS
 from qsl_envs.market.config import MarketConfig
@@ -45,6 +46,11 @@ def fill_page(role: Role, market: MarketConfig) -> Callable[[C], C]:
     return fill
 
 
+def word_table() -> str:
+    """Words about the market as rows of a table of arguments, in Markdown."""
+    return "\n".join(f"| `{name}` | None | {doc} |" for name, doc in MARKET_WORDS.items())
+
+
 def reward_table(role: Role) -> str:
     """Terms of a role's reward with their default weights, in Markdown."""
     weights = role.task.weights()
@@ -77,8 +83,9 @@ ARGUMENTS = """{argument_table}
 | `split` | "train" | family of worlds; no seed of one split reaches another |
 | `realism` | None | what to switch off, as `{{"latency": False}}`: latency, queue, fees, impact |
 | `step_info` | False | `info["account"]` and `info["reward_terms"]` of each step hold the true account and the terms |
+{word_table}
 
-Latencies, fees, limits, flow and participants are the market's, as in
+All else about the market is one `config`, as in
 `config={{"participants": [{{"order_link": {{"latency_ns": 20_000_000}}}}]}}`."""
 VECTOR = """`gym.make_vec(id, num_envs=1024)` is the native form; the single one is it with one env. It takes
 `autoreset_mode` (all three of Gymnasium's), `num_threads`, `copy` and `max_episode_steps` too, and hands observations
@@ -112,7 +119,8 @@ MARL_ARGUMENTS = """| Argument | Default | Meaning |
 | `autoreset_mode` | NEXT_STEP | what follows the end of an episode |
 | `max_episode_steps`, `max_cycles` | None | truncates an episode |
 | `realism` | None | what to switch off, as `{"latency": False}`: latency, queue, fees, impact |
-| `num_threads` | 1 | threads that share the envs; results do not depend on it |"""
+| `num_threads` | 1 | threads that share the envs; results do not depend on it |
+""" + "\n".join(f"| `{name}` | None | {doc} |" for name, doc in MARKET_WORDS.items())
 TASK_NAMES = {
     "MakerConfig": ("Box(-1, 1, (4,), float32)", "as in `qsl/MarketMaking-v0`"),
     "ExecutorConfig": ("Box(-1, 1, (3,), float32)", "as in `qsl/OptimalExecution-v0`"),
@@ -150,7 +158,7 @@ def fill_marl_page(roles: Sequence[Role], market: MarketConfig) -> Callable[[C],
 def _filled(text: str, role: Role, market: MarketConfig) -> str:
     tables = {
         "observation_table": field_table(role.fields(market)), "reward_table": reward_table(role),
-        "argument_table": argument_table(role.task),
+        "argument_table": argument_table(role.task), "word_table": word_table(),
     }  # fmt: skip
     parts = {"observation": OBSERVATION, "rewards": REWARDS, "arguments": ARGUMENTS}
     whole = {name: part.format(**tables) for name, part in parts.items()}

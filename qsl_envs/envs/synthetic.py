@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, market_config, task_config
 from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.vector import TradingVectorEnv
@@ -27,7 +28,7 @@ class SyntheticVectorEnv(TradingVectorEnv):
         realism: what to switch off, as `{"latency": False}`: see `qsl_envs.envs.realism`.
         num_threads: plain threads that share the envs; results do not depend on it.
         autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
-        task: settings of the task.
+        task: settings of the task, and the words of `qsl_envs.envs.market_words` about the market.
     """
 
     default_market: ClassVar[MarketConfig]
@@ -43,9 +44,11 @@ class SyntheticVectorEnv(TradingVectorEnv):
             "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
             "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
+        words = take_words(task)
         role = self.role_of(task)
         self.realism = realism_of(realism)
-        full = relieved(market_config(self.default_market, config, session_ns), self.realism, num_agents=1)
+        full = with_words(market_config(self.default_market, config, session_ns), words, num_agents=1)
+        full = relieved(full, self.realism, num_agents=1)
         market = Market(full, num_envs, split=split, num_threads=num_threads)
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
                          copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
