@@ -56,7 +56,8 @@ def test_environments_take_the_words():
 @pytest.mark.parametrize(
     "words, name",
     [({"latency": 1.5}, "latency"), ({"latency": "moon"}, "moon"), ({"fees": 3}, "fees"),
-     ({"risk": {"limit": 1}}, "limit"), ({"flow": 3}, "flow"), ({"scenario": "storm"}, "storm"), ({"weather": 1}, "weather")],
+     ({"risk": {"limit": 1}}, "limit"), ({"flow": 3}, "flow"),
+     ({"scenario": "storm"}, "storm"), ({"weather": 1}, "weather")],
 )  # fmt: skip
 def test_bad_words_are_named(words, name):
     with pytest.raises(ConfigError, match=name):
