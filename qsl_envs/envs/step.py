@@ -9,7 +9,7 @@ from qsl_envs.envs.score import NUM_TERMS, score
 from qsl_envs.envs.state import GOES_ON, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL, STOP_TIME
+from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.ledger import account_of, equity
 from qsl_envs.market.node import check_drawdown
@@ -218,9 +218,7 @@ def go_on(m, r, task, now_ns):
         until = m.runs[r].close_ns
     while True:
         stop = call_advance(m, r, until)
-        if stop == STOP_TIME or stop == STOP_CLOSE or stop == STOP_ERROR:
-            return stop
-        if stop == STOP_FILL and m.runs[r].stop_trader < task.num_seats:
+        if stop != STOP_FILL or m.runs[r].stop_trader < task.num_seats:
             return stop
 
 
