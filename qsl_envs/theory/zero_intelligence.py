@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,11 @@ TIMES = (1, 4, 20, 100, 500, 2500)
 """Times of the diffusion table, in units of the grid."""
 START_PRICE = 500_000_000
 MOST_ORDERS = 4_000_000
-MOST_NOTES = 100_000_000
+MOST_NOTES = 20_000_000
+MOST_CANDIDATES = 1e11
+LONGEST = 50_000.0
+"""Seconds of one replica; a market's session is a day at most. What takes longer runs faster: only ratios of rates
+matter."""
 
 SURE_ORDERS = 20
 """Resting orders a side from which the rule that spares the last one hardly ever acts."""
@@ -90,13 +94,16 @@ def measure(flow: PoissonFlowConfig, seconds: float, replicas: int, seed: int, g
     size = SizeConfig(max_orders=orders, window_ticks=window, max_special=1, max_clients=4, max_messages=8,
                       max_calendar=8, max_events=64, tape=64, wheel=wheel)  # fmt: skip
     life = 1.0 / flow.cancel_rate
-    burn_in_ns, span_ns = int(BURN_IN_LIVES * life * 1e9), int(seconds * 1e9)
+    speed = max(1.0, (BURN_IN_LIVES * life + seconds) / LONGEST)
+    flow = replace(flow, market_rate=speed * flow.market_rate, limit_rate=speed * flow.limit_rate,
+                   cancel_rate=speed * flow.cancel_rate)  # fmt: skip
+    burn_in_ns, span_ns = int(BURN_IN_LIVES * life / speed * 1e9), int(seconds / speed * 1e9)
     config = MarketConfig(flow=flow, participants=(), symbols=(SymbolConfig(start_price=START_PRICE),), size=size,
                           templates=min(4, replicas), session_ns=burn_in_ns + span_ns + 1)  # fmt: skip
     market = Market(config, replicas, seed=seed, split="theory")
     market.reset()
     market.advance(burn_in_ns)
-    grid_ns = int(grid * 1e9)
+    grid_ns = int(grid / speed * 1e9)
     sums = np.zeros((replicas, NUM_SUMS))
     mids_x2 = np.zeros((replicas, max(2, span_ns // grid_ns)), np.int64)
     stop = watch_replicas(market.arrays, replicas, market.stride, config.size.tape, burn_in_ns + span_ns, grid_ns, sums,
@@ -120,7 +127,7 @@ def run(model: Model, values: dict[str, Any], seed: int) -> Study:
     grid = GRID_LIVES * life
     tau = values["tau"] if values["tau"] is not None else life
     model.require(tau >= grid, "tau", f">= {grid:g}, a twentieth of a mean life", tau)
-    least, most = max(4 * tau, 20 * grid), MOST_NOTES * grid
+    least, most = max(4 * tau, 20 * grid), min(MOST_NOTES * grid, MOST_CANDIDATES / flow.total_rate)
     model.require(2 * least <= duration <= most, "duration", f"in [{2 * least:g}, {most:g}] at these rates", duration)
     replicas = min(MOST_REPLICAS, int(duration / least))
     seen = measure(flow, duration / replicas, replicas, seed * 2**20, grid)

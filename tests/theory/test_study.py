@@ -73,7 +73,7 @@ def test_help_lists_every_option(model, capsys):
         ("avellaneda-stoikov --episodes 2.5", "--episodes must be a whole number >= 2"),
         ("avellaneda-stoikov --A nan", "--A must be a number > 0"),
         ("zero-intelligence --ticks 0", "--ticks must be a whole number >= 1"),
-        ("zero-intelligence --duration 1", "--duration must be in [40, 2.5e+07] at these rates, was 1.0"),
+        ("zero-intelligence --duration 1", "--duration must be in [40, 5e+06] at these rates, was 1.0"),
         ("zero-intelligence --ticks 100000 --limit-rate 100", "--ticks must be so few"),
         ("cont-stoikov-talreja --bid 0", "--bid must be a whole number >= 1 and <= 300, was 0"),
         ("cont-stoikov-talreja --event down", "--event must be one of up, fill, was down"),

@@ -9,6 +9,7 @@ from numba.core import config as numba_config
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.config import MarketConfig, SizeConfig, SymbolConfig
 from qsl_envs.market.market import Market
+from qsl_envs.theory import zero_intelligence
 from qsl_envs.theory.book_watch import DEPTH, NUM_SUMS, ORDERS, SPREAD, SPREAD_SQUARED, TIGHT, TIME, watch_replicas
 from qsl_envs.theory.models import study
 from qsl_envs.theory.zero_intelligence import KNOWN
@@ -78,6 +79,18 @@ def test_only_ratios_of_rates_matter():
     for name, scale in (("spread_mean", 1), ("p_spread_1", 1), ("best_depth_mean", 1), ("diffusion", 2)):
         error = np.hypot(scale * slow["standard_error"][name], fast["standard_error"][name])
         assert abs(scale * slow[name] - fast[name]) < 4.5 * error, name
+
+
+@pytest.mark.compiled
+def test_a_long_run_is_played_faster_and_told_in_its_own_time(monkeypatch):
+    given = {"limit_rate": 0.5, "ticks": 20, "duration": 1_500}
+    plain = study("zero-intelligence", 1, **given).results
+    monkeypatch.setattr(zero_intelligence, "LONGEST", 20.0)
+    fast = study("zero-intelligence", 1, **given).results
+    assert [row["tau"] for row in fast["diffusions"]] == [row["tau"] for row in plain["diffusions"]]
+    for name in ("spread_mean", "p_spread_1", "best_depth_mean", "diffusion"):
+        error = np.hypot(plain["standard_error"][name], fast["standard_error"][name])
+        assert abs(plain[name] - fast[name]) < 4.5 * error and plain[name] != fast[name], name
 
 
 @pytest.mark.slow
