@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def parts() -> list[tuple[str, Callable[[], None]]]:
     """(name, a function that uses it once) of everything that compiles."""
     envs = [(entry.env_id, lambda env_id=entry.env_id: _use_env(env_id)) for entry in ENVIRONMENTS]
-    return [("engine", _use_engine), ("replay", _use_replay), *envs, ("theory", _use_theory)]
+    return [("engine", _use_engine), ("replay", _use_replay), ("participants", _use_participants), *envs, ("theory", _use_theory)]
 
 
 def _use_engine() -> None:
@@ -90,6 +90,29 @@ def _use_theory() -> None:
     study("hawkes", duration=1_000.0)
     study("almgren-chriss", paths=2)
     study("glft", Q=2)
+
+
+def _use_participants() -> None:
+    from qsl_envs.market.config import MarketConfig, PopulationConfig
+    from qsl_envs.market.kinds import BUILTIN, find_kind
+    from qsl_envs.sdk import Strategy, run_strategy
+
+    groups = tuple(
+        PopulationConfig(kind=kind, programs=("0",) if find_kind(kind).read_programs else ()) for kind in BUILTIN
+    )
+
+    class Once(Strategy):
+        def on_start(self, md, trader):
+            trader.cancel(trader.buy(1))
+            trader.buy(1, 1)
+            trader.quote(1, 1, 2**20, 1)
+            trader.cancel_all()
+            trader.set_timer(trader.position + 1)
+            md.levels()
+            md.volume()
+            md.last_trade()
+
+    run_strategy(Once(), MarketConfig(population=groups, templates=1, burn_in_ns=1), until_ns=10)
 
 
 def _use_env(env_id: str) -> None:

@@ -46,9 +46,10 @@ DOORS = {
     "position": (
         "engine/match_",
         "market/",
+        "sdk/",
     ),  # place in a queue; what a gate has counted, beside an account's inventory
     "done": ("command_", "engine/", "market/", "replay/"),  # there: work, not episodes
-    "trader": ("market/", "envs/"),  # the record of a participant's own node, beside VENUE
+    "trader": ("command_", "market/", "envs/", "sdk/"),  # the record of a participant's own node, beside VENUE
 }
 
 LIBM = {"log", "log1p", "log2", "log10", "exp", "expm1", "pow", "sin", "cos", "tan", "tanh", "cbrt", "power", "erf"}

@@ -61,10 +61,9 @@ class Callable:
         wanted = self.signature
         function.compile(wanted.args)
         result = function.overloads[wanted.args]
-        if result.signature.return_type != wanted.return_type:
-            raise TypeError(
-                f"{function.__qualname__} must return {wanted.return_type}, returns {result.signature.return_type}"
-            )
+        returned = types.unliteral(result.signature.return_type)  # a constant is returned as any number of its type
+        if returned != wanted.return_type:
+            raise TypeError(f"{function.__qualname__} must return {wanted.return_type}, returns {returned}")
         return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 

@@ -81,6 +81,16 @@ class Views:
                 setattr(self, name, Layout.view(arena, kind))
 
 
+    def swap(self, name: str, array: np.ndarray) -> None:
+        """Put another array (1-D, C-contiguous, of the same dtype) in the place of one outside the arena."""
+        assert self.FIELDS[name][0] == name and array.dtype == self.FIELDS[name][1]
+        assert array.flags.c_contiguous and array.ndim == 1
+        arena, outside = self._kept
+        self._kept = (arena, {**outside, name: array})
+        setattr(self, name, array)
+        setattr(self, "_address_" + name, array.ctypes.data)
+
+
 class ViewsType(types.Type):
     """The compiled type of a Views class: an address for each of its stores.
 

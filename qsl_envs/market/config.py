@@ -13,7 +13,7 @@ from qsl_envs.errors import require
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.flow.hawkes_config import HawkesFlowConfig
 from qsl_envs.flow.kinds import AnyFlowConfig
-from qsl_envs.market.constants import CODE_SHIFT
+from qsl_envs.market.constants import CODE_SHIFT, LISTENS
 from qsl_envs.market.kinds import Draw, as_draw, check_params, find_kind
 from qsl_envs.market.value_config import ValueConfig
 from qsl_envs.market.venue_config import (
@@ -30,10 +30,12 @@ from qsl_envs.settings import check_types, config_hash, from_dict, load_yaml, sa
 
 __all__ = [
     "BandTier",
+    "Draw",
     "FeeTier",
     "MarketConfig",
     "ParticipantConfig",
     "PhaseChange",
+    "PopulationConfig",
     "RiskConfig",
     "SizeConfig",
     "SymbolConfig",
@@ -43,6 +45,10 @@ __all__ = [
 ]
 
 UNLIMITED = 2**31 - 1
+
+
+def _listens(owner: object, name: str) -> None:
+    require(name == "" or name in LISTENS, owner, "listens", f"empty or one of {', '.join(LISTENS)}", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +130,13 @@ class ParticipantConfig:
     ideal_takes: bool = False
     """what it takes is not missing from the book (the impact account is the other side, nothing is printed); what the
     displayed book within the limit cannot give is cancelled"""
+    listens: str = ""
+    """empty: it looks when its user likes. Else it is woken (`advance` comes back with STOP_WAKE) at the start, by its
+    clock, when it hears of a fill, and by its feeds: `nothing` of them, a change of the best prices (`top`), `all`"""
 
     def __post_init__(self) -> None:
         check_types(self)
+        _listens(self, self.listens)
         require(0 <= self.reaction_ns < 10**12, self, "reaction_ns", "in [0, 1000 s)", self.reaction_ns)
         extra = self.extra_latency_ns
         require(0 <= extra <= 10**10, self, "extra_latency_ns", "in [0, 10 s]", extra)
@@ -148,6 +158,8 @@ class PopulationConfig:
     params: dict[str, Any] = field(default_factory=dict)
     """parameters of the kind by name, what is left out is its default: a number, a pair (low, high) from which each
     member draws evenly in each world, or a `Draw`"""
+    programs: tuple[str, ...] = ()
+    """of the kind `program`: texts, one for each member in turn"""
     books: tuple[int, ...] = ()
     """that the group trades in, venue * num_symbols + symbol; empty: all. Kinds with one book deal them out in turn"""
     order_link: LinkConfig = field(default_factory=LinkConfig)
@@ -160,13 +172,21 @@ class PopulationConfig:
     inventory: int = 0
     """the last three as for `ParticipantConfig`, the same for each member"""
     risk: RiskConfig = field(default_factory=RiskConfig)
+    listens: str = ""
+    """what of its feeds wakes each member, `nothing`, `top` or `all`; empty: what the kind says"""
 
     def __post_init__(self) -> None:
         check_types(self)
+        _listens(self, self.listens)
         require(1 <= self.count <= 10**6, self, "count", "in [1, 1_000_000]", self.count)
         object.__setattr__(self, "name", self.name or self.kind)
         owner = f"PopulationConfig[{self.name}]"
         object.__setattr__(self, "params", check_params(owner, find_kind(self.kind), self.params))
+        reads = find_kind(self.kind).read_programs
+        require((reads is None) == (not self.programs), owner, "programs",
+                "given for the kind `program`, and for no other", self.programs)  # fmt: skip
+        if reads is not None:
+            reads(self.programs, self.name)
         extra = as_draw(owner, "extra_latency_ns", self.extra_latency_ns)
         least = extra.a if isinstance(extra, Draw) else extra
         require(0 <= least < 1e12, owner, "extra_latency_ns", "in [0, 1000 s)", self.extra_latency_ns)
@@ -370,15 +390,16 @@ class MarketConfig:
         """Hex digest that the draws of warm templates are keyed by: of what can matter before agents act.
 
         So a market and its mirror image share their warm books, and so do markets that differ in agents' lines, limits
-        or number, in fees, or in the length of the session: comparisons between those are between equal worlds.
+        or number, in the population, in fees, or in the length of the session: comparisons between those are between
+        equal worlds.
         """
         free: dict[str, Any] = {
             "maker_fee_bps": 0.0, "taker_fee_bps": 0.0, "maker_lot_fee": 0.0, "taker_lot_fee": 0.0, "tiers": (),
             "auction_fee_bps": 0.0, "impact_ticks": 0.0,
         }  # fmt: skip
         changes: dict[str, Any] = {
-            "mirror": False, "participants": (), "session_ns": DAY_NS, "wake_on_fill": False, "heartbeat_ns": 1,
-            "snapshot_ns": 1, "order_timeout_ns": 1, "impact_window_ns": 1,
+            "mirror": False, "participants": (), "population": (), "session_ns": DAY_NS,
+            "wake_on_fill": False, "heartbeat_ns": 1, "snapshot_ns": 1, "order_timeout_ns": 1, "impact_window_ns": 1,
             "venues": tuple(dataclasses.replace(v, **free) for v in self.venues),
             "symbols": tuple(dataclasses.replace(s, borrow_rate=0) for s in self.symbols),
         }  # fmt: skip

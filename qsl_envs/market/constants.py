@@ -48,10 +48,10 @@ PHASE_HALT, PHASE_CALL, PHASE_OPEN = 0, 1, 2
 SCHEDULE_LONGS = 3
 
 ADVANCE, PLAY_EVENT, ROW_LONGS, HOT_LONGS, RECORD = 0, 1, 2, 3, 4
-FLOW_DECIDE, FLOW_START, FLOW_TAKE, FLOW_HEAR, NUM_ENTRIES = 5, 6, 7, 8, 9
+FLOW_DECIDE, FLOW_START, FLOW_TAKE, FLOW_HEAR, GIVEN, NUM_ENTRIES = 5, 6, 7, 8, 9, 10
 """Places in `MarketArrays.entries`: two addresses, the int64 cells of a row, how many of them, from its start, are
 fetched ahead of its turn, and the int64 cells of a replica's recorder (0: nothing is recorded); then the addresses of a
-flow model's parts."""
+flow model's parts, and the cells of a replica in `MarketArrays.given` (0: no parameters are given)."""
 
 # kind of a row of the recorded tape
 T_START, T_STANDING, T_NEW, T_TRADE, T_CANCELED, T_REDUCED, T_REPLACED, T_RESTATED = 0, 1, 2, 3, 4, 5, 6, 7
@@ -69,7 +69,8 @@ WHY_NAMES = {WHY_START: "start", WHY_TIMER: "timer", WHY_BOOK: "book", WHY_FILL:
 
 # what of a book's feed wakes a participant that listens: nothing, a change of the best prices or their lots, all
 HEAR_NOTHING, HEAR_TOP, HEAR_ALL = 0, 1, 2
-LISTENS = (HEAR_NOTHING, HEAR_TOP, HEAR_ALL)
+LISTENS = ("nothing", "top", "all")
+"""Their names in settings."""
 
 KEEP = -1
 """What a participant's kernel returns to leave its timer as it stands."""
@@ -79,9 +80,10 @@ KIND_NONE, KIND_OUTSIDE = -1, -2
 
 LAW_LONGS = 5
 """int64 cells of a law in `MarketArrays.crowd`: its number in `kinds.LAWS`, and a, b, low, high as bits of floats."""
-GROUP_PARAMS, GROUP_STATES, GROUP_BOOKS, GROUP_LAWS, GROUP_LONGS = 0, 1, 2, 3, 4
+GROUP_PARAMS, GROUP_STATES, GROUP_BOOKS, GROUP_LAWS, GROUP_FIRST, GROUP_DATA, GROUP_ROWS, GROUP_LONGS = range(8)
 """Cells of a group of equal participants in `MarketArrays.crowd`: numbers of parameters, of state cells and of books,
-where its laws stand (that of the extra latency first); its books follow."""
+where its laws stand (that of the extra latency first), its first member, where the kind's own data stand and how many
+rows they have; its books follow."""
 
 IDEAL_QUEUE, IDEAL_TAKES = 1, 2
 """Flags of GATE.ideal: what is easier for a participant than it is."""

@@ -1,5 +1,6 @@
 """The participants of a replica as those who are woken: set up at a reset, called when their time has come."""
 
+import numpy as np
 from numpy import int64
 
 from qsl_envs.engine.constants import NIL
@@ -16,6 +17,7 @@ from qsl_envs.kernel.draw import (
 from qsl_envs.kernel.fmath import exp_, float_of, log_
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import (
+    GIVEN,
     GROUP_LAWS,
     GROUP_PARAMS,
     GROUP_STATES,
@@ -24,6 +26,7 @@ from qsl_envs.market.constants import (
     KIND_OUTSIDE,
     LAW_LONGS,
     NEVER,
+    ROW_LONGS,
     STOP_WAKE,
     WHY_FILL,
     WHY_REPORT,
@@ -32,8 +35,10 @@ from qsl_envs.market.constants import (
 )
 from qsl_envs.market.entries import call_wake
 from qsl_envs.market.listen import alert, start_views
+from qsl_envs.market.state import RUN
 from qsl_envs.market.wakes import WHO, find_wake, move_wake, order_at, request_wake
 
+RUN_LONGS = RUN.itemsize // 8
 FIXED, UNIFORM, WHOLE, LOG_UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL = range(7)
 """Places in `kinds.LAWS`."""
 
@@ -56,8 +61,8 @@ def set_crowd(m, r):
         actor.timer_ns, actor.wakes, actor.why = NEVER, 0, 0
         if actor.kind >= 0:
             draw_params(m, r, p, actor)
-            if (actor.wakes_on & WHY_START) != 0:
-                request_wake(m, r, p, run.now_ns, WHY_START)
+        if actor.kind != KIND_NONE and (actor.wakes_on & WHY_START) != 0:
+            request_wake(m, r, p, run.now_ns, WHY_START)
     find_wake(m, r)
 
 
@@ -73,8 +78,12 @@ def draw_params(m, r, p, actor):
         for book in range(run.num_books):
             conn = m.conns[run.conns + p * run.num_books + book]
             conn.up_extra_ns = conn.down_extra_ns = extra
+    at = r * RUN_LONGS // m.entries[ROW_LONGS] * m.entries[GIVEN] + actor.params
     for j in range(m.crowd[group + GROUP_PARAMS]):
-        m.floats[params + j] = value_of(m, laws + LAW_LONGS * (j + 1), actor.skey, -2 - j)
+        value = value_of(m, laws + LAW_LONGS * (j + 1), actor.skey, -2 - j)
+        if m.entries[GIVEN] > 0 and not np.isnan(m.given[at + j]):
+            value = m.given[at + j]
+        m.floats[params + j] = value
     for j in range(m.crowd[group + GROUP_STATES]):
         m.longs[states + j] = 0
 

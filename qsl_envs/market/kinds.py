@@ -13,12 +13,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.market.constants import HEAR_NOTHING, LISTENS, WHY_START, WHY_TIMER
 from qsl_envs.settings import check_types, from_dict
 
 BUILTIN = {
     "noise": "qsl_envs.participants.noise",
+    "value": "qsl_envs.participants.views",
+    "informed": "qsl_envs.participants.views",
+    "momentum": "qsl_envs.participants.views",
+    "mean_reversion": "qsl_envs.participants.views",
+    "zip": "qsl_envs.participants.zip",
+    "fixed_spread": "qsl_envs.participants.makers",
+    "inventory_skew": "qsl_envs.participants.makers",
+    "avellaneda_stoikov": "qsl_envs.participants.makers",
+    "glft": "qsl_envs.participants.makers",
+    "twap": "qsl_envs.participants.executors",
+    "vwap": "qsl_envs.participants.executors",
+    "pov": "qsl_envs.participants.executors",
+    "almgren_chriss": "qsl_envs.participants.executors",
+    "arbitrage": "qsl_envs.participants.arbitrage",
+    "latency_arbitrage": "qsl_envs.participants.arbitrage",
+    "program": "qsl_envs.participants.programmed",
 }
 """Name -> module whose import enters the kind."""
 
@@ -83,6 +101,8 @@ class Kind:
     """what of its books' feeds wakes it: HEAR_NOTHING, HEAR_TOP, HEAR_ALL"""
     many_books: bool = False
     """it trades in all books of its group at once; else in one of them"""
+    read_programs: Callable[[tuple[str, ...], str], np.ndarray] | None = None
+    """for a kind whose participants run programs: (texts, name of the group) -> int64 (text, cell)"""
     doc: str = ""
 
 
@@ -98,7 +118,8 @@ def enter_kind(kind: Kind) -> None:
     own = kind.name not in BUILTIN or BUILTIN[kind.name] == getattr(kind.function, "__module__", None)
     require(own, "participant", "name", "none of the built-in kinds' names", kind.name)
     require(0 <= kind.num_states <= 2**16, "participant", "num_states", "in [0, 65536]", kind.num_states)
-    require(kind.listens in LISTENS, "participant", "listens", f"one of {LISTENS}", kind.listens)
+    known = 0 <= kind.listens < len(LISTENS)
+    require(known, "participant", "listens", "HEAR_NOTHING, HEAR_TOP or HEAR_ALL", kind.listens)
     _KINDS[kind.name] = kind
 
 

@@ -17,7 +17,7 @@ from qsl_envs.market.constants import NEVER, NUM_ENTRIES
 from qsl_envs.market.events import Recording
 from qsl_envs.market.fundamental import FUNDAMENTAL, RING, set_value
 from qsl_envs.market.people import init_crowd, init_traders
-from qsl_envs.market.population import crowd_table, num_traders, population_cells
+from qsl_envs.market.population import crowd_table, num_traders, population_cells, wakes_anybody
 from qsl_envs.market.rules import BAND_BUCKETS
 from qsl_envs.market.service import LINE_LONGS
 from qsl_envs.market.state import (
@@ -128,7 +128,7 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("clients", CLIENT, size.max_clients)
     layout.add("msgs", MSG, size.max_messages)
     layout.add("pubs", PUB, size.tape * books)
-    layout.add("tops", TOP, size.tape * books if config.population else 0)
+    layout.add("tops", TOP, size.tape * books if wakes_anybody(config) else 0)
     for v, venue in enumerate(config.venues):
         layout.add(f"line{v}", np.int64, LINE_LONGS * venue.gateway_slots if venue.service_ns > 0 else LINE_LONGS)
     return layout
@@ -151,7 +151,8 @@ def market_arrays(
     return MarketArrays(arena, scratch=scratch, links=links, link_longs=link_longs, day=day,
                         entries=np.zeros(NUM_ENTRIES, np.int64), records=tape.records, recorder=tape.recorder,
                         schedule=phase_longs(config), crowd=crowd_table(config),
-                        tables=np.zeros(1) if tables is None else tables.array, changes=changes)  # fmt: skip
+                        tables=np.zeros(1) if tables is None else tables.array, changes=changes,
+                        given=np.full(1, np.nan))  # fmt: skip
 
 
 def timeline_longs(config: MarketConfig) -> int:
@@ -186,7 +187,7 @@ def init_row(m: MarketArrays, layout: Layout, config: MarketConfig, replica: int
     run.wheel, run.wheel_words = layout.base("wheel", replica), layout.base("wheel_words", replica)
     run.num_venues, run.num_symbols, run.num_books = len(config.venues), symbols, books
     run.num_traders, run.num_entities = num_traders(config), entities(config)
-    run.num_agents, run.keeps_tops = len(config.participants), int(len(config.population) > 0)
+    run.num_agents, run.keeps_tops = len(config.participants), int(wakes_anybody(config))
     views = feed_views(config, distinct_links(config))
     run.num_views = len(views)
     run.max_cal, run.max_msgs, run.max_clients = size.max_calendar, size.max_messages, size.max_clients

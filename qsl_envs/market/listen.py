@@ -160,27 +160,3 @@ def start_views(m, r):
             view.ask_qty,
         )
         view.alert_ns = NEVER
-
-
-@kernel
-def listen(m, r, p, book, what):
-    """Let a participant be woken by what it hears of a book: HEAR_NOTHING, HEAR_TOP or HEAR_ALL."""
-    run = m.runs[r]
-    line = p * run.num_books + book
-    conn = m.conns[run.conns + line]
-    view = m.views[run.views + conn.feed]
-    if conn.listens == 0 and what != 0:
-        conn.next_listener = view.first_listener
-        view.first_listener = line
-    elif conn.listens != 0 and what == 0:
-        before, at = NIL, view.first_listener
-        while at != line:
-            before, at = at, int64(m.conns[run.conns + at].next_listener)
-        if before == NIL:
-            view.first_listener = int64(conn.next_listener)
-        else:
-            m.conns[run.conns + before].next_listener = conn.next_listener
-    conn.listens = what
-    if what != 0 and view.alert_ns == NEVER:
-        hear(m, r, run.views + conn.feed, run.now_ns)
-        set_alert(m, r, run.views + conn.feed, next_arrival(m, r, view, run.now_ns))

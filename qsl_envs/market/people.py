@@ -7,7 +7,16 @@ import numpy as np
 from qsl_envs.engine.constants import NIL
 from qsl_envs.kernel.arena import Layout
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, PopulationConfig
-from qsl_envs.market.constants import IDEAL_QUEUE, IDEAL_TAKES, KIND_NONE, NEVER
+from qsl_envs.market.constants import (
+    IDEAL_QUEUE,
+    IDEAL_TAKES,
+    KIND_NONE,
+    KIND_OUTSIDE,
+    NEVER,
+    WHY_FILL,
+    WHY_START,
+    WHY_TIMER,
+)
 from qsl_envs.market.population import Line, lines_of
 from qsl_envs.market.state import MarketArrays
 from qsl_envs.network.config import LinkConfig
@@ -118,7 +127,7 @@ def _init_feed(m, run, line: Line, book: int, feed: int):
     lines = line.listening(book) * books + book
     if len(lines):
         view = m.views[run.views + feed]
-        m.conns["listens"][run.conns + lines] = line.kind.listens
+        m.conns["listens"][run.conns + lines] = line.listens
         m.conns["next_listener"][run.conns + lines] = [*lines[1:], view.first_listener]
         view.first_listener = lines[0]
 
@@ -129,6 +138,8 @@ def _init_actors(m, run, line: Line):
     actors["timer_ns"] = NEVER
     actors["first_report"] = actors["last_report"] = NIL
     actors["kind"] = KIND_NONE
+    if line.kind is None and line.config.listens:
+        actors["kind"], actors["wakes_on"] = KIND_OUTSIDE, WHY_START | WHY_TIMER | WHY_FILL
     if line.kind is not None:
         members = np.arange(line.last - line.first)
         actors["kind"], actors["group"], actors["wakes_on"] = line.code, line.group, line.kind.wakes_on

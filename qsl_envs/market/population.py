@@ -8,7 +8,7 @@ import numpy as np
 
 from qsl_envs.errors import ParticipantError
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, PopulationConfig
-from qsl_envs.market.constants import GROUP_LONGS, LAW_LONGS, WHY_NAMES
+from qsl_envs.market.constants import GROUP_LONGS, HEAR_NOTHING, LAW_LONGS, LISTENS, WHY_NAMES
 from qsl_envs.market.kinds import LAWS, Draw, Kind, find_kind
 
 MAX_EXTRA_NS = 1e12
@@ -33,6 +33,13 @@ class Line:
     books: tuple[int, ...] = ()
     """that the members trade in; a member of a kind with one book has one of them, in turn"""
 
+    @property
+    def listens(self) -> int:
+        """HEAR_NOTHING, HEAR_TOP or HEAR_ALL."""
+        if self.config.listens:
+            return LISTENS.index(self.config.listens)
+        return self.kind.listens if self.kind else HEAR_NOTHING
+
     def home(self) -> np.ndarray:
         """First book of each member, int64 (last - first,)."""
         return np.array(self.books, np.int64)[np.arange(self.last - self.first) % len(self.books)]
@@ -40,14 +47,19 @@ class Line:
     def listening(self, book: int) -> np.ndarray:
         """Numbers of the members whom the feed of a book wakes, int64, ascending."""
         members = np.arange(self.first, self.last)
-        if self.kind is None or self.kind.listens == 0 or book not in self.books:
+        if self.listens == HEAR_NOTHING or book not in self.books:
             return members[:0]
-        return members if self.kind.many_books else members[self.home() == book]
+        return members if self.kind is None or self.kind.many_books else members[self.home() == book]
 
 
 def kinds_of(config: MarketConfig) -> list[Kind]:
     """Kinds in use, each once, in the order of their numbers."""
     return list({group.kind: find_kind(group.kind) for group in config.population}.values())
+
+
+def wakes_anybody(config: MarketConfig) -> bool:
+    """Whether somebody is woken in this market: a population, or agents that listen."""
+    return bool(config.population) or any(agent.listens for agent in config.participants)
 
 
 def num_traders(config: MarketConfig) -> int:
@@ -57,11 +69,12 @@ def num_traders(config: MarketConfig) -> int:
 
 def lines_of(config: MarketConfig) -> list[Line]:
     """All participants in the order of their numbers: agents, then the groups of the population."""
-    lines = [Line(i, i + 1, agent) for i, agent in enumerate(config.participants)]
+    every = tuple(range(config.num_books))
+    lines = [Line(i, i + 1, agent, books=every) for i, agent in enumerate(config.participants)]
     codes = {kind.name: code for code, kind in enumerate(kinds_of(config))}
     first, group, params, states = len(lines), len(codes), 0, 0
     for settings in config.population:
-        kind, books = find_kind(settings.kind), settings.books or tuple(range(config.num_books))
+        kind, books = find_kind(settings.kind), settings.books or every
         last = first + settings.count
         lines.append(Line(first, last, settings, kind, codes[kind.name], group, params, states, books))
         first = last
@@ -77,20 +90,39 @@ def population_cells(config: MarketConfig) -> tuple[int, int]:
     return sum(n * len(kind.params) for n, kind in groups), sum(n * kind.num_states for n, kind in groups)
 
 
-def crowd_table(config: MarketConfig) -> np.ndarray:
-    """`MarketArrays.crowd`: room for the kinds' addresses, then each group: its counts, its books, its laws."""
+def programs_of(line: Line, texts: tuple[str, ...] | None = None) -> np.ndarray:
+    """Programs of a group (`texts`, or those of its settings), int64 (program, cell). Raises: ConfigError."""
+    settings = line.config
+    assert line.kind is not None and isinstance(settings, PopulationConfig)
+    if line.kind.read_programs is None:
+        return np.zeros((0, 1), np.int64)
+    return line.kind.read_programs(settings.programs if texts is None else texts, settings.name)
+
+
+def crowd_table(config: MarketConfig, programs: dict[str, np.ndarray] | None = None) -> np.ndarray:
+    """`MarketArrays.crowd`: room for the kinds' addresses, then each group: its counts, its books, its laws; then the
+    groups' programs, those of the settings or (by the group's name) the given ones.
+    """
+    rows = [(programs or {}).get(line.config.name, programs_of(line)) for line in lines_of(config) if line.kind]
     table = [0] * len(kinds_of(config))
+    head = sum(GROUP_LONGS + len(line.books) + LAW_LONGS * (len(line.kind.params) + 1)
+               for line in lines_of(config) if line.kind)  # fmt: skip
+    data = len(table) + head
+    tail: list[int] = []
     for line in lines_of(config):
         if line.kind is None:
             continue
         assert len(table) == line.group
         settings: PopulationConfig = line.config  # type: ignore[assignment]
         kind, books = line.kind, line.books
-        table += [len(kind.params), kind.num_states, len(books), line.group + GROUP_LONGS + len(books), *books]
+        laws, own = line.group + GROUP_LONGS + len(books), rows.pop(0)
+        table += [len(kind.params), kind.num_states, len(books), laws, line.first, data, len(own), *books]
+        tail += own.ravel().tolist()
+        data += own.size
         table += law(settings.extra_latency_ns, 0.0, MAX_EXTRA_NS)
         for name, param in kind.params.items():
             table += law(settings.params.get(name, param.default), param.low, param.high)
-    return np.array(table or [0], np.int64)
+    return np.array([*table, *tail, 0], np.int64)
 
 
 def law(value: float | Draw, low: float, high: float) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from qsl_envs.market.constants import (
     E_PENDING,
     E_RECORD,
     E_TAPE,
+    GIVEN,
     HOT_LONGS,
     RECORD,
     ROW_LONGS,
@@ -32,7 +34,16 @@ from qsl_envs.market.day import skip_day
 from qsl_envs.market.entries import fill_entries, fill_kinds
 from qsl_envs.market.events import Recording, start_tapes
 from qsl_envs.market.plan import Plan, burn_in_ns
-from qsl_envs.market.population import failure, kinds_of, num_traders
+from qsl_envs.market.population import (
+    Line,
+    crowd_table,
+    failure,
+    kinds_of,
+    lines_of,
+    num_traders,
+    population_cells,
+    programs_of,
+)
 from qsl_envs.market.world import make_template
 from qsl_envs.replay.events import EventTable
 from qsl_envs.replay.playback import reserve_slots
@@ -81,6 +92,7 @@ class Replicas:
         fill_entries(self.arrays.entries, day is not None, None if config.flow is None else config.flow.kind)
         self.kinds = kinds_of(config)
         fill_kinds(self.arrays.crowd, self.kinds)
+        self._programs: dict[str, np.ndarray] = {}
         if self.arena.nbytes > FETCH_FROM_BYTES:
             hot = self.layout.base("book.events") * self.arrays.book.events.itemsize // 8
             self.arrays.entries[HOT_LONGS] = min(hot, FETCH_AT_MOST_LONGS)
@@ -209,6 +221,48 @@ class Replicas:
     def drawn(self, replica: int = 0) -> dict[str, float]:
         """The settings that were drawn for the replica's episode: name -> value; empty without `randomize`."""
         return self.plan.settings_of(int(self.arrays.runs[self._run(replica)].member))
+
+    # --- participants
+
+    def _group(self, name: str) -> Line:
+        groups = {line.config.name: line for line in lines_of(self.config) if line.kind}
+        require(name in groups, "Market", "group", f"one of {list(groups)}", name)
+        return groups[name]
+
+    def set_params(self, group: str, **values: np.ndarray | float | None) -> None:
+        """Give parameters of a group of the population, instead of those drawn; in force from each next reset on.
+
+        Args:
+            group: name of the group (`PopulationConfig.name`).
+            values: by parameter: one number, or float64 (num_replicas, members) or what is broadcast to it, NaN where
+                the world's own draw holds; None: everywhere.
+        Raises: ConfigError.
+        """
+        line, cells = self._group(group), population_cells(self.config)[0]
+        assert line.kind is not None
+        if self.arrays.entries[GIVEN] == 0:
+            self.arrays.swap("given", np.full(self.num_replicas * cells, np.nan))
+            self.arrays.entries[GIVEN] = cells
+        table = self.arrays.given.reshape(self.num_replicas, cells)
+        kinds = line.kind.params
+        mine = table[:, line.params : line.params + (line.last - line.first) * len(kinds)]
+        for name, value in values.items():
+            require(name in kinds, f"Market.set_params({group})", "params", f"among {', '.join(kinds)}", name)
+            given = np.asarray(np.nan if value is None else value, np.float64)
+            low, high = kinds[name].low, kinds[name].high
+            inside = bool((np.isnan(given) | ((given >= low) & (given <= high))).all())
+            require(inside, f"Market.set_params({group})", name, f"in [{low:g}, {high:g}]", value)
+            mine[:, list(kinds).index(name) :: len(kinds)] = given
+
+    def set_programs(self, group: str, programs: Sequence[str]) -> None:
+        """Give a group other programs; member i of n runs program i % len(programs), or the one that its parameter
+        `program` names. In force at once: best before a reset. Raises: ConfigError naming the program and the place.
+        """
+        line = self._group(group)
+        self._programs[group] = programs_of(line, tuple(programs))
+        table = crowd_table(self.config, self._programs)
+        table[: len(self.kinds)] = self.arrays.crowd[: len(self.kinds)]
+        self.arrays.swap("crowd", table)
 
     # --- time
 

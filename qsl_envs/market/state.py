@@ -310,8 +310,8 @@ class MarketArrays(Views):
     """Views of one arena that holds all replicas; `longs` are plain int64 (draw blocks, births, service lines).
 
     `scratch` (one stretch a thread), `links` with `link_longs`, the recorded `day`, the flow's `tables`, the tape that
-    is recorded (`records`, `recorder`), and `crowd` (addresses of participants' kernels, and what groups of them have
-    in common) lie outside the arena.
+    is recorded (`records`, `recorder`), `crowd` (addresses of participants' kernels, and what groups of them have in
+    common) and `given` (parameters that somebody has set: replica by parameter, NaN where none) lie outside the arena.
     """
 
     book = inside(BookArrays)
@@ -349,3 +349,4 @@ class MarketArrays(Views):
     schedule = outside(np.int64)
     crowd = outside(np.int64)
     tables = outside(np.float64)
+    given = outside(np.float64)

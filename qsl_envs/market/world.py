@@ -136,10 +136,10 @@ def make_template(m, r, world_key, burn_in_ns):
         if m.flows[run.flows + b].active != 0:
             m.flows[run.flows + b].profile_next_ns = NEVER  # the burn-in is at the rates of the start
             build_book(m, r, b)
-    close = run.close_ns
-    run.close_ns = NEVER
+    close, keeps_tops = run.close_ns, run.keeps_tops
+    run.close_ns, run.keeps_tops = NEVER, 0  # nobody listens yet
     stop = call_advance(m, r, burn_in_ns)
-    run.close_ns = close
+    run.close_ns, run.keeps_tops = close, keeps_tops
     rewind(m, r)
     return stop
 

@@ -8,6 +8,7 @@ from numpy import int64
 
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.kernel.draw import below_from_bits, draw_bits, exp_from_bits, normal_from_bits, unit_from_bits
+from qsl_envs.kernel.fmath import bits_of, float_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import open_qty
 from qsl_envs.market.constants import GROUP_BOOKS, GROUP_LONGS, K_LIVE
@@ -43,6 +44,25 @@ def keep(m, r, p, j, value):
     """Set cell `j` of what the participant keeps to a whole number."""
     crowd = m.crowds[m.runs[r].crowd]
     m.longs[crowd.states + m.actors[crowd.actors + p].states + j] = value
+
+
+@kernel(inline=True)
+def state_float(m, r, p, j):
+    """Cell `j` of what the participant keeps, read as a float64; 0.0 at the start of an episode."""
+    return float_of(state(m, r, p, j))
+
+
+@kernel(inline=True)
+def keep_float(m, r, p, j, value):
+    """Set cell `j` of what the participant keeps to a float64."""
+    keep(m, r, p, j, bits_of(value))
+
+
+@kernel(inline=True)
+def states_at(m, r, p):
+    """Where the participant's cells start, in `m.longs` and, as floats, in `m.floats`."""
+    crowd = m.crowds[m.runs[r].crowd]
+    return crowd.states + m.actors[crowd.actors + p].states
 
 
 @kernel(inline=True)
@@ -181,12 +201,46 @@ def known_cash(m, r, p):
     return m.traders[run.traders + p].known_cash
 
 
+@kernel(inline=True)
+def symbol_of(m, r, book):
+    """Symbol of a book."""
+    return book % m.runs[r].num_symbols
+
+
+@kernel(inline=True)
+def time_left_s(m, r, now_ns):
+    """Seconds to the close, float64."""
+    return (m.runs[r].close_ns - now_ns) * 1e-9
+
+
+@kernel
+def last_print(m, r, p, book, now_ns):
+    """Price of the last trade heard of a book (0: none), and how many were heard: (price, number)."""
+    v = view_of(m, r, p, book)
+    hear(m, r, v, now_ns)
+    return m.views[v].last_print, m.views[v].prints
+
+
 @kernel
 def volumes(m, r, p, book, now_ns):
     """Lots that aggressors have bought and sold since the start, by the prints heard: (bought, sold)."""
     v = view_of(m, r, p, book)
     hear(m, r, v, now_ns)
     return m.views[v].volume_buy, m.views[v].volume_sell
+
+
+@kernel
+def feed_age_ns(m, r, p, book, now_ns):
+    """Time since the newest record that the participant has heard of a book left the venue."""
+    v = view_of(m, r, p, book)
+    hear(m, r, v, now_ns)
+    return now_ns - m.views[v].heard_ts_ns
+
+
+@kernel(inline=True)
+def held_value(m, r, p, lots, mid):
+    """Known cash and `lots` at a mid (ticks), in ticks x lots, float64."""
+    return known_cash(m, r, p) / m.runs[r].fee_unit + lots * mid
 
 
 @kernel

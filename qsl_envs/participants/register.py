@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import HEAR_NOTHING, WHY_START, WHY_TIMER
@@ -17,6 +19,7 @@ def participant(
     wakes_on: int = WHY_START | WHY_TIMER,
     listens: int = HEAR_NOTHING,
     many_books: bool = False,
+    read_programs: Callable[[tuple[str, ...], str], np.ndarray] | None = None,
 ):
     """Enter a function as a kind of participant that trades inside the kernel.
 
@@ -36,6 +39,8 @@ def participant(
             is heard), WHY_REPORT (any report). What it hears of a book wakes it as `listens` says.
         listens: HEAR_NOTHING; HEAR_TOP: a change of the best prices or their lots arrives; HEAR_ALL: anything does.
         many_books: each participant trades in all books of its group; else each has one of them.
+        read_programs: for a kind whose participants run programs: (texts of the settings, name of the group) -> int64
+            (text, cell), which the kernel finds in `m.crowd`.
 
     The function takes (m, r, p, why, now_ns): arrays and numbers that it hands on to `participants.knowledge` and
     `participants.orders`; `why`, the WHY_ bits that hold; the time in ns. It returns the time in ns at which it wants
@@ -46,7 +51,7 @@ def participant(
     def enter(function):
         compiled = kernel(function)
         enter_kind(Kind(name=name, function=compiled, params=dict(params or {}), num_states=num_states,
-                        wakes_on=wakes_on, listens=listens, many_books=many_books,
+                        wakes_on=wakes_on, listens=listens, many_books=many_books, read_programs=read_programs,
                         doc=(function.__doc__ or "").strip()))  # fmt: skip
         return compiled
 

@@ -179,3 +179,28 @@ def test_best_prices_heard_are_those_after_the_newest_event_that_has_arrived(fif
             assert both == [known[:2], known[2:]]
         late += known[0] != market.true_book(levels=1)[BUY][0, 0]
     assert late > 5
+
+
+def test_nobody_knows_of_anything_before_his_links_have_told_it():
+    """Causality: what an agent does at T changes nothing that participants know or send before T + 20 ms."""
+    lines = link(20 * MS)
+    groups = (noisy(8, market_share=0.3), group("inventory_skew", 3, params={"period_ns": 7 * MS}, listens="all"))
+    slow = tuple(replace(one, order_link=lines, report_link=lines, feed_link=lines) for one in groups)
+    config = populated(*slow, flow=FLOW, participants=(participant("shock", link(0)),))
+
+    def knowledge(market: Market) -> list:
+        m, run = market.arrays, market.arrays.runs[0]
+        conns = m.conns[run.conns + 1 : run.conns + 12]
+        now = int(market.now_ns[0])
+        views = {int(run.views + feed) for feed in conns.feed}
+        return [conns.sent.tolist(), conns.known_position.tolist(), [known_top(m, 0, v, now) for v in views]]
+
+    calm, shaken = (trading(config, 1, until_ns=500 * MS, seed=9) for _ in range(2))
+    shaken.send(BUY, 150)
+    told = []
+    for t in (505 * MS, 520 * MS - 1, 560 * MS):
+        calm.advance(t)
+        shaken.advance(t)
+        told.append(knowledge(calm) == knowledge(shaken))
+        assert calm.true_book()[1].tolist() != shaken.true_book()[1].tolist()
+    assert told == [True, True, False]

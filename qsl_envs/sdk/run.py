@@ -1,0 +1,150 @@
+"""Strategies at work in a market: the market runs until one of them must act, and it is called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qsl_envs.engine.constants import BUY, NIL, SELL
+from qsl_envs.errors import ConfigError, ParticipantError, require
+from qsl_envs.market.client import free_message
+from qsl_envs.market.config import MarketConfig
+from qsl_envs.market.constants import STOP_RECORD, STOP_WAKE, WHY_BOOK, WHY_START, WHY_TIMER
+from qsl_envs.market.market import Market
+from qsl_envs.market.population import member_name
+from qsl_envs.participants.knowledge import view_of
+from qsl_envs.sdk.strategy import MarketData, Report, Strategy
+from qsl_envs.sdk.trader import Trader
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRun:
+    """What came of it."""
+
+    market: Market
+    """at the end of the run: books, accounts, counters can be looked at"""
+    accounts: dict[str, dict[str, int]]
+    """the true account of each strategy's participant in the first symbol, see `Market.account`"""
+    now_ns: int
+    """how far it came"""
+
+
+def run_strategy(strategy: Strategy, config: MarketConfig | None = None, **settings: Any) -> StrategyRun:
+    """Let one strategy trade as the first agent of a market; see `run_strategies`."""
+    config = MarketConfig() if config is None else config
+    require(len(config.participants) > 0, config, "participants", "at least one, the strategy's", 0)
+    return run_strategies({config.participants[0].name: strategy}, config, **settings)
+
+
+def run_strategies(
+    strategies: Mapping[str, Strategy],
+    config: MarketConfig | None = None,
+    *,
+    seed: int = 0,
+    split: str = "train",
+    until_ns: int | None = None,
+    market: Market | None = None,
+) -> StrategyRun:
+    """Let strategies trade beside each other, and beside the market's population, for one episode.
+
+    Args:
+        strategies: agent's name (`MarketConfig.participants`) -> strategy.
+        config: the market. What its agents listen to is set from the strategies' `listens`.
+        seed, split: the world.
+        until_ns: end of the run; None: the close.
+        market: a `Market` of one replica to run in instead, made with `seated(config, strategies)`; it is reset.
+    Returns: a `StrategyRun`.
+    Raises: ParticipantError that names the strategy, the callback and the time, when a callback raises.
+    """
+    if market is None:
+        market = Market(seated(MarketConfig() if config is None else config, strategies), 1, seed=seed, split=split)
+    names = [p.name for p in market.config.participants]
+    unknown = [name for name in strategies if name not in names]
+    require(not unknown, "run_strategies", "strategies", f"of agents among {names}", unknown)
+    market.reset()
+    seats = {names.index(name): Seat(market, names.index(name), strategy) for name, strategy in strategies.items()}
+    run = market.arrays.runs[0]
+    end = int(run.close_ns) if until_ns is None else until_ns
+    while True:
+        stop = int(market.advance(end)[0])
+        if stop == STOP_WAKE:
+            if int(run.stop_trader) in seats:
+                seats[int(run.stop_trader)].wake(int(market.arrays.crowds[run.crowd].acting_why))
+        elif stop == STOP_RECORD:
+            raise ConfigError(
+                "Market.record is too small for this run: its tape is full; run it in parts, and take `events`"
+            )
+        elif int(run.now_ns) >= min(end, int(run.close_ns)):
+            break
+    return StrategyRun(market, {name: market.account(name) for name in strategies}, int(run.now_ns))
+
+
+def seated(config: MarketConfig, strategies: Mapping[str, Strategy]) -> MarketConfig:
+    """The settings of a market whose agents listen to what their strategies want to hear."""
+    agents = [
+        dataclasses.replace(agent, listens=strategies[agent.name].listens) if agent.name in strategies else agent
+        for agent in config.participants
+    ]
+    return dataclasses.replace(config, participants=tuple(agents))
+
+
+class Seat:
+    """A strategy on an agent's chair: turns wake-ups into callbacks."""
+
+    def __init__(self, market: Market, agent: int, strategy: Strategy):
+        self.market, self.agent, self.strategy = market, agent, strategy
+        self.md, self.trader = MarketData(market, 0, agent), Trader(market, 0, agent)
+        self._filled: dict[int, tuple[int, int, int]] = {}
+        self._heard = [-1] * market.config.num_books
+
+    def wake(self, why: int) -> None:
+        """Call what the WHY_ bits ask for: the start, fills in the order in which they were heard, books, the timer."""
+        m, now = self.market.arrays, self.md.now_ns
+        if why & WHY_START:
+            self._call(self.strategy.on_start, self.md, self.trader)
+        for report in self._take_reports(now):
+            self._call(self.strategy.on_fill, report)
+        if why & WHY_BOOK:
+            for number in range(self.market.config.num_books):
+                seq = int(m.views[view_of(m, 0, self.agent, number)].heard_seq)
+                if seq != self._heard[number]:
+                    self._heard[number] = seq
+                    self._call(self.strategy.on_book_update, self.md.book(number), now)
+        if why & WHY_TIMER:
+            self._call(self.strategy.on_timer, now)
+
+    def _call(self, callback: Callable[..., None], *args: Any) -> None:
+        try:
+            callback(*args)
+        except Exception as error:
+            raise ParticipantError(
+                f"strategy {type(self.strategy).__name__} of {member_name(self.market.config, self.agent)} failed in "
+                f"{callback.__name__} at {self.md.now_ns} ns: {type(error).__name__}: {error}"
+            ) from error
+
+    def _take_reports(self, now_ns: int) -> list[Report]:
+        """The fills that were heard since the last time, in order; their messages are given back."""
+        m = self.market.arrays
+        run = m.runs[0]
+        actor = m.actors[m.crowds[run.crowd].actors + self.agent]
+        found = []
+        at = int(actor.first_report)
+        while at >= 0:
+            msg = m.msgs[run.msgs + at]
+            following, tag = int(msg.next), int(msg.client)
+            filled, cash, fees = self._filled.get(tag, (0, 0, 0))
+            qty, fee = int(msg.filled_qty) - filled, int(msg.fees) - fees
+            paid = cash - int(msg.cash) - fee  # without the fee: > 0 for what was bought
+            if qty > 0:
+                price = abs(paid) / (qty * int(run.fee_unit))
+                side = BUY if paid > 0 else SELL
+                found.append(Report(tag, int(msg.book), side, qty, price, fee, int(msg.leaves_qty), now_ns))
+                self._filled[tag] = int(msg.filled_qty), int(msg.cash), int(msg.fees)
+            if msg.leaves_qty == 0:
+                self._filled.pop(tag, None)
+            free_message(m, 0, at)
+            at = following
+        actor.first_report = actor.last_report = NIL
+        return found
