@@ -7,11 +7,12 @@ itself sets) the stretch of (cell, value) pairs to write, cells counted in int32
 
 from numpy import int64
 
-from qsl_envs.flow.record import BLOCK
+from qsl_envs.flow.record import BLOCK, HAWKES
 from qsl_envs.kernel.draw import RANDOMIZE, draw_below, stream_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.constants import C_CHANGE, C_REGIME
+from qsl_envs.market.flow_hawkes import show_first
 from qsl_envs.market.fundamental import catch_up_all
 from qsl_envs.market.state import RUN
 
@@ -52,7 +53,8 @@ def enter_changes(m, r):
 def act_change(m, r, change, now_ns):
     """Settings change: values go on by the old ones until now; candidates that are drawn ahead come at the new rate.
 
-    The rests of a Poisson clock's gaps are exponential again, so they are stretched by the ratio of the mean gaps.
+    The rests of a Poisson clock's gaps are exponential again, so they are stretched by the ratio of the mean gaps; of a
+    Hawkes flow that is the wait for the next immigrant, its children stay as they are.
     """
     run = m.runs[r]
     catch_up_all(m, r, now_ns)
@@ -64,6 +66,11 @@ def act_change(m, r, change, now_ns):
         before = m.scratch[run.scratch + b]
         if flow.active != 0 and int64(flow.mean_gap_ns * GAP_UNIT) != before:
             ratio = flow.mean_gap_ns * GAP_UNIT / before
+            if flow.model == HAWKES:
+                model = m.models[run.models + b]
+                model.immigrant_ns = now_ns + int64((model.immigrant_ns - now_ns) * ratio + 0.5)
+                show_first(m, flow, model)
+                continue
             for i in range(flow.block + flow.at, flow.block + BLOCK):
                 m.longs[i] = now_ns + int64((m.longs[i] - now_ns) * ratio + 0.5)
             flow.last_ns = m.longs[flow.block + BLOCK - 1]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from qsl_envs.flow.config import ProfileStep
-from tests.flow.kinds import CST
+from tests.flow.kinds import CST, market_of, next_candidate_ns
 from tests.market.worlds import FLOW, MS, SIZE, ready, small
 
 STEPS = (ProfileStep(at_ns=300 * MS, factor=2.0), ProfileStep(at_ns=600 * MS, factor=0.5))
@@ -47,3 +47,20 @@ def test_headroom_leaves_the_law_alone_and_lets_a_regime_raise_rates():
     assert abs(raised - 3 * plain) < 5 * np.sqrt(12 * plain)
     quiet = traffic(replace(FLOW, headroom=3.0), cuts, {"limit_scale": 0.0, "market_scale": 0.0, "cancel_scale": 0.0})
     assert quiet[0] == 0
+
+
+def test_a_regime_that_changes_a_hawkes_flows_clock_leaves_its_children_alone(tmp_path):
+    file = tmp_path / "busy.yaml"
+    file.write_text("name: busy\nabout: more\nchanges:\n  - {at_ns: 30000000, scale: {flow.headroom: 1.5}}\n")
+    config = market_of("hawkes", burn_in_ns=20 * MS, scenario=(str(file),))
+    market, last, waits = ready(config, seed=5), -1, []
+    while market.now_ns[0] < 60 * MS:
+        model = market.arrays.models[market.arrays.runs[0].models]
+        child = int(market.arrays.cal[model.pending].t_ns) if model.num_pending > 0 else 2**62
+        t = next_candidate_ns(market)
+        assert last <= t == min(int(model.immigrant_ns), child)
+        waits.append(int(model.immigrant_ns) - int(market.now_ns[0]))
+        market.advance(t)
+        last = t
+    assert len(waits) > 30 and min(waits) >= 0
+    assert float(market.arrays.flows[market.arrays.runs[0].flows].inv_top) < 0.7
