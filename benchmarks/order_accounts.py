@@ -15,12 +15,18 @@ from __future__ import annotations
 import numpy as np
 
 from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
-from qsl_envs.engine.handles import HANDLE_MESSAGE, HANDLE_REPORT, write_handle_report
+from qsl_envs.engine.handles import (
+    AHEAD,
+    HANDLE_MESSAGE,
+    HANDLE_REPORT,
+    fetch_neighbors,
+    fetch_order,
+    write_handle_report,
+)
 from qsl_envs.engine.machine import resume
 from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import slot_of
 from qsl_envs.engine.state import BookArrays
-from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.kernel.views import Views, inside, outside
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
@@ -40,8 +46,6 @@ from qsl_envs.market.state import ACCOUNT, GATE, RUN, TAPE, TRADER, VENUE
 from qsl_envs.replay.events import EVENT_ROW
 
 MAKERS, TAKERS = 48, 16
-AHEAD = 12
-"""Messages by which an order is fetched ahead of its turn."""
 
 
 class AccountArrays(Views):
@@ -117,33 +121,38 @@ class Accounts:
 
 
 @kernel(inline=True)
-def settle(m, r, owner, role, sign, price, qty):
-    """Book one side of a fill: account, fee, the gate's position."""
-    run = m.runs[r]
-    account = m.accounts[account_of(m, r, owner, 0)]
-    accrue_short(account, run.now_ns)
-    book_trade(account, sign, price, qty, run.fee_unit)
+def settle(m, r, account, venue_account, role, sign, price, qty, now_ns):
+    """Book one side of a fill: account and fee."""
+    accrue_short(account, now_ns)
+    book_trade(account, sign, price, qty, m.runs[r].fee_unit)
     fee = trade_fee(m, r, 0, account.volume, role, price, qty)
     if fee != 0:
-        pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)], fee)
-    m.gates[gate_of(m, r, owner, 0)].position += sign * qty
+        pay_fee(account, venue_account, fee)
 
 
 @kernel
-def settle_events(m, r, h, side, owner):
-    """Book the fills among the events; return their number."""
+def settle_events(m, r, h, side, owner, now_ns):
+    """Book the fills among the events, both sides; return their number."""
     book = m.book.books[h]
+    base, count = book.events_base, np.int64(book.num_events)
     sign = 1 if side == BUY else -1
+    account = m.accounts[account_of(m, r, owner, 0)]
+    venue_account = m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)]
     fills = np.int64(0)
-    for k in range(np.int64(book.num_events)):
-        event = m.book.events[book.events_base + k]
+    bought = np.int64(0)
+    for k in range(count):
+        event = m.book.events[base + k]
         maker = np.int64(event.owner)
         price, qty = np.int64(event.price), np.int64(event.qty)
+        gate = m.gates[gate_of(m, r, maker, 0)]
         if event.kind == EV_FILL:
-            settle(m, r, owner, TAKER, sign, price, qty)
-            settle(m, r, maker, MAKER, -sign, price, qty)
+            settle(m, r, account, venue_account, TAKER, sign, price, qty, now_ns)
+            settle(m, r, m.accounts[account_of(m, r, maker, 0)], venue_account, MAKER, -sign, price, qty, now_ns)
+            gate.position -= sign * qty
+            bought += sign * qty
             fills += 1
-        shrink_order(m.gates[gate_of(m, r, maker, 0)], side ^ 1, price, qty, event.leaves_qty == 0)
+        shrink_order(gate, side ^ 1, price, qty, event.leaves_qty == 0)
+    m.gates[gate_of(m, r, owner, 0)].position += bought
     return fills
 
 
@@ -161,11 +170,10 @@ def serve_new(m, r, h, n):
     answer = place_plain(m.book, h, side, price, qty, ioc, 0, owner, NIL)
     fills = np.int64(0)
     if m.book.books[h].num_events > 0:
-        m.runs[r].now_ns = n
-        fills = settle_events(m, r, h, side, owner)
+        fills = settle_events(m, r, h, side, owner, n)
         while m.book.books[h].suspended != 0:
             resume(m.book, h, n)
-            fills += settle_events(m, r, h, side, owner)
+            fills += settle_events(m, r, h, side, owner, n)
             answer = report_of(m.book, h)
     if answer[5] != NIL:
         open_order(m.gates[gate_of(m, r, owner, 0)], side, price, answer[3])
@@ -205,9 +213,8 @@ def serve(m, r, h, n):
 @kernel
 def run_accounts(m, r, h, count):
     """Serve the first `count` messages in order."""
-    book = m.book.books[h]
     for n in range(count):
         if n + AHEAD < count:
-            slot = m.messages[n + AHEAD].handle & 0xFFFF_FFFF
-            prefetch(m.book.orders, book.orders_base + (slot if slot < book.num_slots else np.int64(0)))
+            fetch_order(m, h, n + AHEAD)
+            fetch_neighbors(m, h, n + (AHEAD >> 1))
         serve(m, r, h, n)

@@ -19,7 +19,7 @@ VENUE_CLOSED = int(Reason.VENUE_CLOSED)
 OFF_TICK = int(Reason.OFF_TICK)
 
 
-@kernel
+@kernel(inline=True)
 def gate_of(m, r, trader, book):
     """Absolute index of a participant's GATE record at a book."""
     return m.runs[r].gates + trader * m.runs[r].num_books + book
@@ -45,7 +45,7 @@ def worst_price(m, h, side, order_type, price):
     return touch
 
 
-@kernel
+@kernel(inline=True)
 def spend_token(gate, trader, now_ns):
     """Count a message in the token bucket (its state is one theoretical arrival time); True if there was a token."""
     if trader.message_gap_ns == 0:
@@ -57,7 +57,7 @@ def spend_token(gate, trader, now_ns):
     return True
 
 
-@kernel
+@kernel(inline=True)
 def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns):
     """Reason (0: none) to refuse a new order, or a replace that frees `replaced_qty` lots at `replaced_price`."""
     run = m.runs[r]

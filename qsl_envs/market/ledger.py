@@ -11,6 +11,10 @@ from qsl_envs.kernel.jit import kernel
 RATE_UNIT = 1_000_000
 """A fee rate counts 0.01 bp = 1e-6 of the notional."""
 SECOND = 1_000_000_000
+SMALL_BASIS, SMALL_QTY = 2**43, 2**20
+"""Below these a basis times a quantity does not overflow."""
+SMALL_MONEY, SMALL_RATE = 2**45, 2**16
+"""Below these twice a sum times a rate does not."""
 TAKER, MAKER, IN_AUCTION = 0, 1, 2
 """Role of one side of a trade: what its fee goes by."""
 
@@ -43,11 +47,13 @@ def account_of(m, r, entity, symbol):
 def rate_fee(notional, rate, fee_unit):
     """Fee on `notional` (ticks x lots) at `rate` (0.01 bp), rounded half away from zero; exact without overflow."""
     money = notional * fee_unit
-    whole, rest = money // RATE_UNIT, money % RATE_UNIT
-    if rate >= 0:
-        return whole * rate + (2 * rest * rate + RATE_UNIT) // (2 * RATE_UNIT)
-    # half away from zero on the total: mirror the sign, round, mirror back
-    return -(whole * -rate + (2 * rest * -rate + RATE_UNIT) // (2 * RATE_UNIT))
+    size = abs(rate)
+    if 0 <= money < SMALL_MONEY and size < SMALL_RATE:
+        fee = (2 * money * size + RATE_UNIT) // (2 * RATE_UNIT)
+    else:
+        whole, rest = money // RATE_UNIT, money % RATE_UNIT
+        fee = whole * size + (2 * rest * size + RATE_UNIT) // (2 * RATE_UNIT)
+    return fee if rate >= 0 else -fee  # half away from zero on the total
 
 
 @kernel
@@ -125,10 +131,13 @@ def book_trade(account, sign, price, qty, fee_unit):
         held = -inventory * sign
         closed = qty if qty < held else held
         size = account.basis * -sign  # basis has the inventory's sign; this is its magnitude
-        per_lot, rest = size // held, size % held
-        out = per_lot * closed + rest * closed // held
         if closed == held:
             out = size
+        elif 0 <= size < SMALL_BASIS and closed < SMALL_QTY:  # the same quotient by one division instead of three
+            out = size * closed // held
+        else:
+            per_lot, rest = size // held, size % held
+            out = per_lot * closed + rest * closed // held
         closed_value = price * closed * fee_unit
         account.realized += -sign * (closed_value - out)
         account.basis += sign * out
