@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import struct
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ OPTIONAL = (
     ("participant", HAS_PARTICIPANT),
     ("new_order_id", HAS_NEW_ID),
 )
+MESSAGE_BYTES = struct.Struct("=6bH6q2i")
+"""A MESSAGE record, field by field."""
+
 CODES = (("side", words.SIDES), ("order_type", words.ORDER_TYPES), ("tif", words.TIFS))
 
 
@@ -48,7 +52,8 @@ def code_of(owner: object, field: str, value: Any, table: dict[str, int]) -> int
         number = table.get(value)
     else:
         number = value if not isinstance(value, bool) and value in table.values() else None
-    require(number is not None, owner, field, f"one of {', '.join(table)}", value, OrderError)
+    if number is None:
+        require(False, owner, field, f"one of {', '.join(table)}", value, OrderError)
     return int(number)  # type: ignore[arg-type]
 
 
@@ -57,49 +62,51 @@ def clamped(value: int) -> int:
     return value if 0 <= value <= 2**31 - 1 else -2
 
 
-def fill_message(owner: object, message: np.record, action: int, order_id: Any, values: dict[str, Any]) -> None:
-    """Write the arguments of one call into a MESSAGE record.
+def fill_message(owner: object, target: np.ndarray, action: int, order_id: Any, values: dict[str, Any]) -> None:
+    """Write the arguments of one call into a MESSAGE record, given as its 64 bytes (uint8).
 
     Raises:
         OrderError: a value is not of the documented form.
     """
     has = 0
-    message.action = action
-    message.order_id = whole(owner, "order_id", order_id)
-    for field, table in CODES:
-        if field in values:
-            setattr(message, field, code_of(owner, field, values[field], table))
+    order_id = whole(owner, "order_id", order_id)
+    side, order_type, tif = (
+        code_of(owner, name, values[name], table) if name in values else 0 for name, table in CODES
+    )
     peg = values.get("peg")
-    message.peg = 0 if peg is None else code_of(owner, "peg", peg, words.PEGS)
+    peg = 0 if peg is None else code_of(owner, "peg", peg, words.PEGS)
     post_only = values.get("post_only")
     if post_only is None or post_only is False or (post_only == 0 and not isinstance(post_only, str)):
-        message.post_only = 0
+        post_only = 0
     else:
-        message.post_only = (
-            POST_REJECT if post_only is True else code_of(owner, "post_only", post_only, words.POST_ONLY)
-        )
-    message.new_order_id = 0
+        post_only = POST_REJECT if post_only is True else code_of(owner, "post_only", post_only, words.POST_ONLY)
+    numbers = []
     for field, bit in OPTIONAL:
         value = values.get(field)
+        numbers.append(0 if value is None else whole(owner, field, value))
         if value is not None:
-            setattr(message, field, whole(owner, field, value))
             has |= bit
-    message.qty = whole(owner, "qty", values["qty"]) if "qty" in values else 0
+    price, display_qty, participant, new_order_id = numbers
+    qty = whole(owner, "qty", values["qty"]) if "qty" in values else 0
     stop_price = values.get("stop_price")
     if stop_price is not None:
-        message.stop_price = clamped(whole(owner, "stop_price", stop_price))
+        stop_price = clamped(whole(owner, "stop_price", stop_price))
         has |= HAS_STOP
     offset = values.get("offset")
-    message.offset = 0
     if offset is not None:
         offset = whole(owner, "offset", offset)
         fits = -(2**31) <= offset < 2**31
-        message.offset = offset if fits else 0
+        offset = offset if fits else 0
         has |= HAS_OFFSET if fits else BAD_OFFSET_BIT
     if values.get("total"):
         has |= TOTAL_BIT
-    if action == ADD and message.tif == GTD:
+    if action == ADD and tif == GTD:
         expire_ns = values.get("expire_ns")
         require(expire_ns is not None, owner, "expire_ns", "given with tif gtd", expire_ns, OrderError)
-        message.expire_ns = whole(owner, "expire_ns", expire_ns)
-    message.has = has
+        new_order_id = whole(owner, "expire_ns", expire_ns)  # the two share their place
+    MESSAGE_BYTES.pack_into(
+        target,
+        0,
+        *(action, side, order_type, tif, peg, post_only, has),
+        *(order_id, price, qty, display_qty, participant, new_order_id, stop_price or 0, offset or 0),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ from qsl_envs.engine.stream import (
     NEXT,
     NUM_TRADES,
     SHIFT,
+    StreamArrays,
     run_stream,
     stream_arrays,
 )
@@ -118,7 +120,9 @@ class OrderBook:
         self._seq = 0
         self._next_id = 1
         self._now_ns = 0
-        self._message = np.zeros(1, MESSAGE).view(np.recarray)
+        self._single = _Stream(np.zeros(1, MESSAGE), np.zeros(1, REPORT), self._trade_room())
+        self._single_bytes = self._single.messages.view(np.uint8)
+        self._bundled: _Stream | None = None
 
     # -- orders ------------------------------------------------------------------------------------------------------
 
@@ -263,9 +267,9 @@ class OrderBook:
         good = isinstance(messages, np.ndarray) and messages.dtype == MESSAGE and messages.ndim == 1
         what = messages.dtype if isinstance(messages, np.ndarray) else type(messages).__name__
         require(good, self, "messages", "a 1-D array of engine.MESSAGE records", what, OrderError)
-        reports = np.zeros(len(messages), REPORT)
-        trades = self._run(np.ascontiguousarray(messages), reports)
-        return reports, trades
+        stream = _Stream(np.ascontiguousarray(messages), np.zeros(len(messages), REPORT), self._trade_room())
+        count = self._run(stream)
+        return stream.reports, stream.trades[:count]
 
     # -- what it shows -----------------------------------------------------------------------------------------------
 
@@ -383,6 +387,7 @@ class OrderBook:
             DataError: not a snapshot of this version.
         """
         self._memory, extra = BookMemory.from_bytes(data)
+        self._bundled = None
         self._seq, self._next_id, self._now_ns = extra["seq"], extra["next_id"], extra["now_ns"]
 
     def check(self) -> None:
@@ -396,32 +401,35 @@ class OrderBook:
         return int(find_order(names.table, names.state[SHIFT], self._memory.arrays, self._memory.h, order_id))
 
     def _send(self, action: int, order_id: Any, **values: Any) -> Report:
-        message = self._message[0]
-        fill_message(self, message, action, order_id, values)
-        reports = np.zeros(1, REPORT)
-        trades = self._run(self._message, reports)
-        report = reports[0]
+        fill_message(self, self._single_bytes, action, order_id, values)
+        count = self._run(self._single)
+        order_id, notional, filled_qty, leaves_qty, reason, status = self._single.reports.item()
+        trades = tuple(Trade(*row) for row in self._single.trades[:count].tolist()) if count else ()
         return Report(
-            words.STATUSES[int(report["status"])],
-            words.reason_word(int(report["reason"])),
-            int(report["filled_qty"]),
-            int(report["leaves_qty"]),
-            int(report["notional"]),
-            int(report["order_id"]),
-            tuple(Trade(*row) for row in trades.tolist()),
+            words.STATUSES[status], words.reason_word(reason), filled_qty, leaves_qty, notional, order_id, trades
         )
 
-    def _run(self, messages: np.ndarray, reports: np.ndarray) -> np.ndarray:
-        """Run messages to their end, growing what is too small; return the trades."""
-        trades = np.zeros(2 * self._memory.config.max_events, TRADE)
-        state = self._memory.names.state
+    def _trade_room(self) -> np.ndarray:
+        """Room for the trades of a stream, to begin with: those of one message at least."""
+        return np.zeros(2 * self._memory.config.max_events, TRADE)
+
+    def _bundle(self, stream: _Stream) -> None:
+        """Make the arrays of a stream what the kernel takes: at first, and after one of them was replaced."""
+        memory = self._memory
+        stream.arrays = stream_arrays(memory.arena, memory.names, stream.messages, stream.reports, stream.trades)
+        self._bundled = stream
+
+    def _run(self, stream: _Stream) -> int:
+        """Run a stream to its end, growing what is too small; return the number of trades."""
+        if self._bundled is not stream:
+            self._bundle(stream)
+        memory = self._memory
+        state = memory.names.state
         state[NEXT] = 0
         state[NUM_TRADES] = 0
         state[FIRST_SEQ] = self._seq
         while True:
-            memory = self._memory
-            arrays = stream_arrays(memory.arena, memory.names, messages, reports, trades)
-            need = run_stream(arrays, memory.h, self._now_ns)
+            need = run_stream(stream.arrays, memory.h, self._now_ns)
             if need == FINISHED:
                 break
             if need == NEED_POOL:
@@ -429,6 +437,17 @@ class OrderBook:
             elif need == NEED_PARTICIPANTS:
                 memory.grow_participants()
             else:
-                trades = np.concatenate([trades, np.zeros_like(trades)])
-        self._seq += len(messages)
-        return trades[: memory.names.state[NUM_TRADES]]
+                stream.trades = np.concatenate([stream.trades, np.zeros_like(stream.trades)])
+            self._bundle(stream)
+        self._seq += len(stream.messages)
+        return int(state[NUM_TRADES])
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Messages, the room for their reports and trades, and all of it as the kernel takes it."""
+
+    messages: np.ndarray
+    reports: np.ndarray
+    trades: np.ndarray
+    arrays: StreamArrays | None = None

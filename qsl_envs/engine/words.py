@@ -41,4 +41,7 @@ SIDE_WORDS = ("buy", "sell")
 
 def reason_word(number: int) -> str:
     """Name of a reason, empty for NONE."""
-    return "" if number == Reason.NONE else Reason(number).name
+    return _REASON_WORDS[number]
+
+
+_REASON_WORDS = {int(reason): "" if reason == Reason.NONE else reason.name for reason in Reason}
