@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.order_accounts import Accounts, account_market, run_accounts, serve, with_owners
+from benchmarks.order_accounts import Accounts, account_market, serve, with_owners
 from benchmarks.order_streams import DEEP, MID, NEAR, SWEEP, Stream, stream_of, with_ids
 from benchmarks.report import Row, clock, main
 from qsl_envs.engine.handles import HANDLE_REPORT, handle_arrays, run_handles, serve_handle
@@ -97,16 +97,16 @@ class ByAccounts:
         self.market = Accounts(account_market(config.max_orders, config.window_ticks, config.max_events, MID))
         warm_up, self.messages = with_owners(stream.warm_up), with_owners(stream.messages)
         reports = np.zeros(len(warm_up), HANDLE_REPORT)
-        run_accounts(self.market.arrays(warm_up, reports), self.market.r, self.market.h, len(warm_up))
+        self.market.run(self.market.stream(warm_up, reports))
         self.start = self.market.arena.copy()
         self.reports = np.zeros(len(self.messages), HANDLE_REPORT)
-        self.arrays = self.market.arrays(self.messages, self.reports)
+        self.arrays = self.market.stream(self.messages, self.reports)
 
     def rewind(self) -> None:
         self.market.arena[:] = self.start
 
     def play(self) -> None:
-        run_accounts(self.arrays, self.market.r, self.market.h, len(self.reports))
+        self.market.run(self.arrays)
 
     digest = ByHandle.digest
 
@@ -169,12 +169,12 @@ def time_messages(x, h, count, batch, taken):
 
 
 @kernel
-def time_accounts(m, r, h, count, batch, taken):
+def time_accounts(m, x, r, h, count, batch, taken):
     """The same with everything on."""
     for k in range(count // batch):
         start = cycles()
         for n in range(k * batch, (k + 1) * batch):
-            serve(m, r, h, n)
+            serve(m, x, r, h, n)
         taken[k] = cycles() - start
 
 
@@ -224,7 +224,8 @@ def measure_latency(smoke: bool) -> list[Row]:
                 if isinstance(player, ByHandle):
                     time_messages(player.arrays, player.stream.memory.h, length, batch, taken)
                 else:
-                    time_accounts(player.arrays, player.market.r, player.market.h, length, batch, taken)
+                    market = player.market
+                    time_accounts(market.m, player.arrays, market.r, market.h, length, batch, taken)
                 ns = np.maximum(taken - own, 0) / rate / batch
                 quantiles.append([*np.quantile(ns, (0.5, 0.99, 0.999)), ns.max()])
             p50, p99, p999, worst = np.median(quantiles[1:], axis=0)

@@ -17,20 +17,18 @@ import numpy as np
 from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
 from qsl_envs.engine.handles import (
     AHEAD,
-    HANDLE_MESSAGE,
-    HANDLE_REPORT,
+    HandleArrays,
     fetch_neighbors,
     fetch_order,
+    handle_arrays,
     write_handle_report,
 )
 from qsl_envs.engine.machine import resume
 from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import slot_of
-from qsl_envs.engine.state import BookArrays
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.kernel.views import Views, inside, outside
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
-from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token
+from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, venue_gate_of
 from qsl_envs.market.layout import init_row, market_arrays, market_layout
 from qsl_envs.market.ledger import (
     MAKER,
@@ -42,24 +40,9 @@ from qsl_envs.market.ledger import (
     pay_fee,
     trade_fee,
 )
-from qsl_envs.market.state import ACCOUNT, GATE, RUN, TAPE, TRADER, VENUE
 from qsl_envs.replay.events import EVENT_ROW
 
 MAKERS, TAKERS = 48, 16
-
-
-class AccountArrays(Views):
-    """One market without its network, and a stream that names orders by handle."""
-
-    book = inside(BookArrays)
-    runs = inside(RUN)
-    accounts = inside(ACCOUNT)
-    gates = inside(GATE)
-    traders = inside(TRADER)
-    venues = inside(VENUE)
-    tapes = inside(TAPE)
-    messages = outside(HANDLE_MESSAGE)
-    reports = outside(HANDLE_REPORT)
 
 
 def account_market(max_orders: int, window_ticks: int, max_events: int, start_price: int) -> MarketConfig:
@@ -95,18 +78,22 @@ class Accounts:
     def __init__(self, config: MarketConfig) -> None:
         layout = market_layout(config)
         self.arena = layout.allocate(1)
-        everything = market_arrays(self.arena, config, np.zeros(1, np.int64), np.zeros(1, EVENT_ROW).view(np.recarray))
-        init_row(everything, layout, config, 0)
+        m = market_arrays(self.arena, config, np.zeros(1, np.int64), np.zeros(1, EVENT_ROW).view(np.recarray))
+        init_row(m, layout, config, 0)
+        self.m = m
         self.r = layout.base("run")
-        self.h = int(everything.runs[self.r].books)
-        self.accounts = everything.accounts
-        self.first = int(everything.runs[self.r].accounts)
+        self.h = int(m.runs[self.r].books)
+        self.first = int(m.runs[self.r].accounts)
         self.count = layout.count("accounts")
-        everything.book.books[self.h].publish = 0  # nobody reads the levels here
+        m.book.books[self.h].publish = 0  # nobody reads the levels here
 
-    def arrays(self, messages: np.ndarray, reports: np.ndarray) -> AccountArrays:
-        """The arrays with a stream."""
-        return AccountArrays(self.arena, messages=messages.view(np.recarray), reports=reports.view(np.recarray))
+    def stream(self, messages: np.ndarray, reports: np.ndarray) -> HandleArrays:
+        """A stream for this market's book."""
+        return handle_arrays(self.arena, messages, reports)
+
+    def run(self, stream: HandleArrays) -> None:
+        """Serve a whole stream."""
+        run_accounts(self.m, stream, self.r, self.h, len(stream.messages))
 
     def check(self) -> None:
         """Nothing may be lost: inventory and cash over all accounts sum to zero.
@@ -114,7 +101,7 @@ class Accounts:
         Raises:
             RuntimeError: they do not, or nothing was traded.
         """
-        mine = self.accounts[self.first : self.first + self.count]
+        mine = self.m.accounts[self.first : self.first + self.count]
         cash, inventory, fills = (int(mine[name].sum()) for name in ("cash", "inventory", "fills"))
         if cash or inventory or not fills or not mine["realized"].any():
             raise RuntimeError(f"accounts: cash {cash}, inventory {inventory}, fills {fills}")
@@ -151,15 +138,16 @@ def settle_events(m, r, h, side, owner, now_ns):
             gate.position -= sign * qty
             bought += sign * qty
             fills += 1
-        shrink_order(gate, side ^ 1, price, qty, event.leaves_qty == 0)
+        whole = m.gates[venue_gate_of(m, r, maker, 0)]
+        shrink_order(gate, whole, side ^ 1, price, qty, event.leaves_qty == 0)
     m.gates[gate_of(m, r, owner, 0)].position += bought
     return fills
 
 
 @kernel
-def serve_new(m, r, h, n):
+def serve_new(m, x, r, h, n):
     """A new order: gate, engine, accounts; return (the report as `plain.place_plain`'s, number of fills)."""
-    message = m.messages[n]
+    message = x.messages[n]
     side, price, qty = np.int64(message.side), np.int64(message.price), np.int64(message.qty)
     owner, ioc = np.int64(message.owner), np.int64(message.ioc)
     order_type = MARKET if ioc == MARKET_IOC else LIMIT
@@ -176,45 +164,45 @@ def serve_new(m, r, h, n):
             fills += settle_events(m, r, h, side, owner, n)
             answer = report_of(m.book, h)
     if answer[5] != NIL:
-        open_order(m.gates[gate_of(m, r, owner, 0)], side, price, answer[3])
+        open_order(m.gates[gate_of(m, r, owner, 0)], m.gates[venue_gate_of(m, r, owner, 0)], side, price, answer[3])
     return answer, fills
 
 
 @kernel(inline=True)
-def serve_less(m, r, h, n):
+def serve_less(m, x, r, h, n):
     """A cancel or a reduction: engine, gate; return as `serve_new`."""
-    message = m.messages[n]
+    message = x.messages[n]
     slot = slot_of(m.book, h, message.handle)
     if slot == NIL:
         return withdraw_plain(m.book, h, slot), 0
     order = m.book.orders[m.book.books[h].orders_base + slot]
     owner, side, price = np.int64(order.owner), np.int64(order.bits) & 1, np.int64(order.price)
     had = np.int64(order.leaves_qty)
-    gate = m.gates[gate_of(m, r, owner, 0)]
-    spend_token(gate, m.traders[m.runs[r].traders + owner], n)
+    gate, whole = m.gates[gate_of(m, r, owner, 0)], m.gates[venue_gate_of(m, r, owner, 0)]
+    spend_token(whole, m.traders[m.runs[r].traders + owner], n)
     if message.action == CANCEL:
         answer = withdraw_plain(m.book, h, slot)
     else:
         answer = reduce_plain(m.book, h, slot, np.int64(message.qty))
-    shrink_order(gate, side, price, had - answer[3], answer[3] == 0)
+    shrink_order(gate, whole, side, price, had - answer[3], answer[3] == 0)
     return answer, 0
 
 
 @kernel(inline=True)
-def serve(m, r, h, n):
+def serve(m, x, r, h, n):
     """Serve message `n` and report it."""
-    if m.messages[n].action == ADD:
-        answer, fills = serve_new(m, r, h, n)
+    if x.messages[n].action == ADD:
+        answer, fills = serve_new(m, x, r, h, n)
     else:
-        answer, fills = serve_less(m, r, h, n)
-    write_handle_report(m, h, n, fills, answer)
+        answer, fills = serve_less(m, x, r, h, n)
+    write_handle_report(x, h, n, fills, answer)
 
 
 @kernel
-def run_accounts(m, r, h, count):
+def run_accounts(m, x, r, h, count):
     """Serve the first `count` messages in order."""
     for n in range(count):
         if n + AHEAD < count:
-            fetch_order(m, h, n + AHEAD)
-            fetch_neighbors(m, h, n + (AHEAD >> 1))
-        serve(m, r, h, n)
+            fetch_order(x, h, n + AHEAD)
+            fetch_neighbors(x, h, n + (AHEAD >> 1))
+        serve(m, x, r, h, n)

@@ -40,6 +40,7 @@ def peers(smoke: bool) -> list[Row]:
             book=f"`{name}`",
             written_in=(peer_books.BOOKS[name].__doc__ or "").rstrip("."),
             messages_per_s=round(len(stream) / result["seconds"]),
+            ours_against_it=result["seconds"] / ours["seconds"],
             lots_traded=result["traded"],
             same_fills=result["digest"] == ours["digest"],
         )
