@@ -4,7 +4,8 @@ near: 45 % adds, 45 % cancels, 5 % reductions, 5 % orders that trade, ~1,000 liv
 with 100,000 live orders over 2,000 ticks. sweep: market orders that take 5 to 50 orders each, with refills. Every
 message gets a report and every fill an event. "Accounts" is everything on, by handle: risk gate with inventory cap,
 self-trade check, double-entry accounts, fees (what exactly: `benchmarks/order_accounts.py`). Rounds of all lines are
-interleaved; a figure is the median of rounds. The digest is of every message's status, fills and rest: one a stream.
+interleaved; a figure is the median of rounds, in processor time of the one thread. The digest is of every message's
+status, fills and rest: one a stream.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from benchmarks.order_accounts import Accounts, account_market, serve, with_owners
 from benchmarks.order_streams import DEEP, MID, NEAR, SWEEP, Stream, stream_of, with_ids
-from benchmarks.report import Row, clock, main
+from benchmarks.report import Row, main
 from qsl_envs.engine.handles import HANDLE_REPORT, handle_arrays, run_handles, serve_handle
 from qsl_envs.engine.messages import REPORT, TRADE
 from qsl_envs.engine.stream import FIRST_SEQ, NEXT, NUM_TRADES, run_stream, stream_arrays
@@ -147,14 +148,18 @@ def measure_speed(smoke: bool) -> list[Row]:
 
 
 def interleave(tasks: list[tuple[Callable, Callable]], rounds: int) -> list[list[float]]:
-    """Seconds of each task, round by round, all tasks in every round; the first half of a pair is not timed."""
+    """Seconds of each task, round by round, all tasks in every round; the first half of a pair is not timed.
+
+    Seconds are processor time of this thread, which never waits: what others run on a shared machine still costs it
+    caches and clock, but not its turns.
+    """
     seconds: list[list[float]] = [[] for _ in tasks]
     for _ in range(rounds):
         for taken, (prepare, work) in zip(seconds, tasks, strict=True):
             prepare()
-            with clock() as t:
-                work()
-            taken.append(t.seconds)
+            start = time.thread_time()
+            work()
+            taken.append(time.thread_time() - start)
     return seconds
 
 
