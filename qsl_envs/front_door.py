@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 LIMITS = {"max_inventory": 20, "max_order_qty": 20, "max_open_orders": 8, "messages_per_s": 50.0, "burst": 20}
 """Of the rungs from the fourth on: inventory, order size, open orders, messages a second."""
 OPPONENTS = [
-    {"kind": "skew_maker", "count": 2, "params": {"spread": (4, 8), "qty": 5, "widen": 1.0}},
+    {"kind": "inventory_skew", "count": 2, "params": {"spread": (4, 8), "qty": 5, "widen": 1.0}},
     {"kind": "avellaneda_stoikov", "count": 2, "params": {"gamma": (0.005, 0.02), "qty": 5, "widen": 1.0}},
     {"kind": "momentum", "count": 2, "params": {}},
 ]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from gymnasium.envs.registration import register, registry
 
 from qsl_envs.errors import require
+from qsl_envs.front_door import LADDER
 
 
 class EnvEntry(NamedTuple):
@@ -111,6 +112,12 @@ def register_envs() -> None:
     for entry in ENVIRONMENTS:
         if entry.env_id not in registry:
             register(entry.env_id, entry_point=entry.entry_point, vector_entry_point=entry.vector_entry_point)
+    places = {entry.env_id: entry for entry in ENVIRONMENTS}
+    for rung in LADDER:
+        if rung.env_id not in registry:
+            base = places[rung.base_id]
+            register(rung.env_id, entry_point=base.entry_point, vector_entry_point=base.vector_entry_point,
+                     kwargs=rung.kwargs, reward_threshold=rung.threshold)  # fmt: skip
     if _WaitForPettingZoo.module in sys.modules:
         _register_with(sys.modules[_WaitForPettingZoo.module])
     elif not any(isinstance(finder, _WaitForPettingZoo) for finder in sys.meta_path):
