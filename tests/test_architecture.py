@@ -47,6 +47,7 @@ DOORS = {
         "engine/match_",
         "market/",
         "sdk/",
+        "envs/step",
     ),  # place in a queue; what a gate has counted, beside an account's inventory
     "done": ("command_", "engine/", "market/", "replay/"),  # there: work, not episodes
     "trader": ("command_", "market/", "envs/", "sdk/"),  # the record of a participant's own node, beside VENUE

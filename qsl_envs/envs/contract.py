@@ -21,7 +21,7 @@ def choice_masks(role: Role, held: np.ndarray, limit: int | np.ndarray) -> np.nd
 
 
 def seeds_of(
-    owner: Any, seed: int | Sequence[int | None] | None, count: int, rng: np.random.Generator, seeded: bool
+    owner: Any, seed: int | Sequence[int | None] | None, count: int, draws: np.random.Generator, seeded: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Seeds of so many envs, int64, and which of them are given, bool: an int is that of env 0, the others count on;
     None draws it; in a sequence None leaves an env as it is, or draws before the first time.
@@ -29,13 +29,13 @@ def seeds_of(
     Raises: ConfigError naming a seed out of range.
     """
     if seed is None or isinstance(seed, (int, np.integer)):
-        start = int(rng.integers(2**31)) if seed is None else int(seed)
+        start = int(draws.integers(2**31)) if seed is None else int(seed)
         seeds: list[int | None] = [start + i for i in range(count)]
     else:
         seeds = [None if s is None else int(s) for s in seed]
         require(len(seeds) == count, owner, "seed", f"an int or a sequence of {count}", len(seeds))
         if not seeded and None in seeds:
-            fresh = rng.integers(2**31, size=count).tolist()
+            fresh = draws.integers(2**31, size=count).tolist()
             seeds = [f if s is None else s for f, s in zip(fresh, seeds, strict=True)]
     given = np.array([s is not None for s in seeds])
     for s in seeds:

@@ -81,7 +81,7 @@ def score(m, r, w, i, s, closed):
     seat.peak_inventory = max(seat.peak_inventory, held)
     if end != GOES_ON:
         for symbol in range(run.num_symbols):
-            liquidate(m, r, s, symbol, role.unfilled_penalty_ticks)
+            liquidate(m, r, s, symbol, role.unfilled_penalty_ticks, task.num_seats)
         after = true_equity(m, r, s)
         if end != CLOSE and task.num_seats > 1:  # the market goes on for the others: nothing of this seat's may stay
             kill(m, r, s, run.now_ns)

@@ -129,13 +129,13 @@ class Market(Replicas):
     ) -> int:
         """Close an agent's inventory at the touch against what others show, level by level; returns the lots closed.
 
-        The liquidator takes the other side; the book is not touched. What the displayed book cannot take is priced
-        `unfilled_penalty_ticks` beyond its worst level.
+        The liquidator takes the other side, the first venue its taker's fee; the book is not touched. What the
+        displayed book cannot take is priced `unfilled_penalty_ticks` beyond its worst level.
         """
         r, p = self._run(replica), self._agent(agent)
         self._symbol(symbol)
         mark(self.arrays, r, p, symbol)
-        return int(liquidate(self.arrays, r, p, symbol, unfilled_penalty_ticks))
+        return int(liquidate(self.arrays, r, p, symbol, unfilled_penalty_ticks, 0))
 
     # --- what is known, and what is true
 
