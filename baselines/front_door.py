@@ -1,8 +1,8 @@
 """How the thresholds of the front door's rungs were set: the best tuned scripted maker on worlds that tuning never saw.
 
-`python -m baselines.front_door` tunes each maker of `baselines.tune` on training worlds of each rung with a book, measures
-the winners on validation worlds, and writes the table between the markers of docs/start-here.md. A rung's threshold in
-`qsl_envs.front_door` is the mean of the best one, rounded down to a whole number. The rung without a book has an exact
+`python -m baselines.front_door` tunes each maker of `baselines.tune` on training worlds of each rung with a book,
+measures the winners on validation worlds, and writes the table between the markers of docs/start-here.md. A rung's
+threshold in `qsl_envs.front_door` is the mean of the best one, rounded down. The rung without a book has an exact
 optimum instead (`qsl_envs.theory.as_oracle`).
 """
 

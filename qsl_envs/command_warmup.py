@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
 def parts() -> list[tuple[str, Callable[[], None]]]:
     """(name, a function that uses it once) of everything that compiles."""
     envs = [(entry.env_id, lambda env_id=entry.env_id: _use_env(env_id)) for entry in ENVIRONMENTS]
-    return [("engine", _use_engine), ("replay", _use_replay), ("participants", _use_participants), *envs, ("theory", _use_theory)]
+    rooms = [("engine", _use_engine), ("replay", _use_replay), ("participants", _use_participants)]
+    return [*rooms, *envs, ("theory", _use_theory)]
 
 
 def _use_engine() -> None:

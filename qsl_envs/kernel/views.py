@@ -80,7 +80,6 @@ class Views:
             else:
                 setattr(self, name, Layout.view(arena, kind))
 
-
     def swap(self, name: str, array: np.ndarray) -> None:
         """Put another array (1-D, C-contiguous, of the same dtype) in the place of one outside the arena."""
         assert self.FIELDS[name][0] == name and array.dtype == self.FIELDS[name][1]
