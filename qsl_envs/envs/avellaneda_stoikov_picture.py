@@ -97,8 +97,9 @@ class Film:
         for quote, filled, color in ((BID_QUOTE, BOUGHT, BID), (ASK_QUOTE, SOLD, ASK)):
             ys = y_of(rows[:, quote])
             for at in np.flatnonzero(rows[:, filled])[-200:].tolist():
-                c.disc(int(xs[at - 1] if at else xs[0]), int(ys[at]), 2, AMBER)
-                c.ring(int(xs[at - 1] if at else xs[0]), int(ys[at]), 3, color)
+                x = int(xs[at - 1] if at else xs[0])
+                c.disc(x, int(ys[at]), 3, AMBER)
+                c.disc(x, int(ys[at]), 2, color)
         c.text(RIGHT + 6, int(y_of(mids[-1:])[0]) - 3, f"{mids[-1]:.3f}", TEXT)
         c.text(LEFT + 4, bottom - 12, "MID, BID AND ASK, FILLS", DIM)
 

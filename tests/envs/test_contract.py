@@ -152,7 +152,7 @@ def test_render_shows_the_book_and_own_quotes():
         ({"split": ""}, "split"),
         ({"autoreset_mode": "sometimes"}, "autoreset_mode"),
         ({"max_episode_steps": 0}, "max_episode_steps"),
-        ({"render_mode": "human"}, "render_mode"),
+        ({"render_mode": "video"}, "render_mode"),
         ({"config": {"flow": {"market_rat": 1}}}, "market_rat is not a setting"),
         ({"config": {"participants": [{"risk": {"max_inventory": -3}}]}}, "RiskConfig.max_inventory"),
         ({"config": "no_such_file.yaml"}, "no_such_file.yaml"),
