@@ -2,8 +2,8 @@
 
 `python -m baselines.front_door` tunes each maker of `baselines.tune` on training worlds of each rung with a book,
 measures the winners on validation worlds, and writes the table between the markers of docs/start-here.md. A rung's
-threshold in `qsl_envs.front_door` is the mean of the best one, rounded down. The rung without a book has an exact
-optimum instead (`qsl_envs.theory.as_oracle`).
+threshold in `qsl_envs.front_door` is the mean of the best one, rounded down to a multiple of 5. The rung without a
+book has an exact optimum instead (`qsl_envs.theory.as_oracle`).
 """
 
 from __future__ import annotations
