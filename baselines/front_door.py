@@ -64,7 +64,7 @@ def main(args: Args) -> None:
     names = list(next(iter(scores.values())))
     lines = [f"| rung | {' | '.join(names)} |", "| --- |" + " --- |" * len(names)]
     lines += [f"| `{env_id}` | {' | '.join(str(row[name]) for name in names)} |" for env_id, row in scores.items()]
-    begin, end = "<!-- table:front_door begin -->", "<!-- table:front_door end -->"
+    begin, end = "<!-- scores:front_door begin -->", "<!-- scores:front_door end -->"
     head, _, rest = args.page.read_text().partition(begin)
     args.page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest.partition(end)[2])
     sys.stdout.write("\n".join(lines) + "\n")
