@@ -96,7 +96,7 @@ class Kind:
     num_states: int = 0
     """int64 cells that the participant keeps, all 0 at the start of an episode"""
     wakes_on: int = WHY_START | WHY_TIMER
-    """WHY_ bits: what it is woken for"""
+    """what it is woken for: bits of WHY_START, WHY_TIMER and the like"""
     listens: int = HEAR_NOTHING
     """what of its books' feeds wakes it: HEAR_NOTHING, HEAR_TOP, HEAR_ALL"""
     many_books: bool = False
