@@ -5,6 +5,7 @@ Everything is measured on the part of the day that one may train on.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +140,7 @@ def twin_options(options: dict[str, Any], measures: Measures) -> dict[str, Any]:
     flow = measures.flow()
     config = {
         **options["config"],
-        "flow": {name: getattr(flow, name) for name in flow.__dataclass_fields__},
+        "flow": dataclasses.asdict(flow),
         "symbols": [{"start_price": measures.mid}],
     }
     return {**options, "config": config}
