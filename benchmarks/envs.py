@@ -12,8 +12,9 @@ import time
 import gymnasium as gym
 import numpy as np
 
-import qsl_envs  # noqa: F401  registers the environments
+import qsl_envs
 from benchmarks.report import Row, main
+from qsl_envs.registration import ENVIRONMENTS
 
 AVELLANEDA_STOIKOV = "qsl/AvellanedaStoikov-v0"
 
@@ -72,7 +73,69 @@ def avellaneda_stoikov(smoke: bool) -> list[Row]:
     return rows
 
 
-TABLES = {"avellaneda_stoikov": avellaneda_stoikov}
+def suite(smoke: bool) -> list[Row]:
+    """Every environment with a market, defaults, 1,024 envs on one core, random actions, resets included."""
+    num_envs, rounds = (2, 1) if smoke else (1_024, 3)
+    rows = []
+    for entry in ENVIRONMENTS[:1] if smoke else ENVIRONMENTS:
+        if entry.env_id in (AVELLANEDA_STOIKOV, "qsl/ReplayMarketMaking-v0"):
+            continue
+        envs = gym.make_vec(entry.env_id, num_envs=num_envs, autoreset_mode="SameStep")
+        envs.reset(seed=0)
+        envs.action_space.seed(0)
+        actions = [envs.action_space.sample() for _ in range(16)]
+        steps, rates = 3 if smoke else 40, []
+        for _ in range(rounds + 1):
+            start = time.perf_counter()
+            for k in range(steps):
+                envs.step(actions[k % 16])
+            rates.append(num_envs * steps / (time.perf_counter() - start))
+        rows.append(
+            Row(
+                env_id=entry.env_id,
+                k_env_steps_per_s=statistics.median(rates[1:]) / 1e3,
+                KiB_per_env=envs.unwrapped.market.layout.row_bytes / 1024,
+            )
+        )
+        envs.close()
+    return rows
+
+
+def agents(smoke: bool) -> list[Row]:
+    """The batched multi-agent form on one core: `qsl/MarketMakers-v0` with 8 makers, and the other two."""
+    num_envs = 2 if smoke else 1_024
+    rows = []
+    sizes = (("qsl/MarketMakers-v0", {"maker": 8}), ("qsl/MakersTakers-v0", {}), ("qsl/LatencyRace-v0", {}))
+    for env_id, seats in sizes:
+        envs = qsl_envs.make_marl_vec(env_id, num_envs, seats=seats, autoreset_mode="SameStep")
+        envs.reset(seed=0)
+        draws = np.random.default_rng(0)
+        moves = [
+            {name: draws.uniform(-1, 1, (num_envs, role.num_seats, len(envs.action_names(name)))).astype(np.float32)
+             for name, role in envs.roles.items()}
+            for _ in range(8)
+        ]  # fmt: skip
+        steps, rates = 2 if smoke else 20, []
+        for _ in range(2 if smoke else 5):
+            start = time.perf_counter()
+            for k in range(steps):
+                envs.step(moves[k % 8])
+            rates.append(num_envs * envs.core.num_seats * steps / (time.perf_counter() - start))
+        rows.append(
+            Row(
+                env_id=env_id,
+                envs=num_envs,
+                agents=envs.core.num_seats,
+                k_agent_steps_per_s=statistics.median(rates[1:]) / 1e3,
+                KiB_per_env=envs.market.layout.row_bytes / 1024,
+            )
+        )
+        if smoke:
+            break
+    return rows
+
+
+TABLES = {"avellaneda_stoikov": avellaneda_stoikov, "suite": suite, "agents": agents}
 
 if __name__ == "__main__":
     main(TABLES)
