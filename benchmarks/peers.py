@@ -23,7 +23,7 @@ MESSAGES, LIVE = 100_000, 1_000
 
 
 def peers(smoke: bool) -> list[Row]:
-    """Claim: the facade for people is not slower than what a Python user finds elsewhere."""
+    """What one Python call a message costs, here and in packages that a Python user finds; every fill compared."""
     stream = near_stream(200 if smoke else MESSAGES)
     results = {"quant-sim-lab": peer_books.measure("quant-sim-lab", stream)}
     if not smoke:
