@@ -35,17 +35,17 @@ def participant(
         name: of the kind, a word.
         params: its parameters in the order in which `knowledge.param` numbers them.
         num_states: int64 cells for what it keeps (`knowledge.state`, `knowledge.keep`), all 0 at the start.
-        wakes_on: bits that say what it is woken for: WHY_START (once, at time 0), WHY_TIMER, WHY_FILL (a report of an own fill
-            is heard), WHY_REPORT (any report). What it hears of a book wakes it as `listens` says.
+        wakes_on: bits that say what it is woken for: WHY_START (once, at time 0), WHY_TIMER, WHY_FILL (a report of an
+            own fill is heard), WHY_REPORT (any report). What it hears of a book wakes it as `listens` says.
         listens: HEAR_NOTHING; HEAR_TOP: a change of the best prices or their lots arrives; HEAR_ALL: anything does.
         many_books: each participant trades in all books of its group; else each has one of them.
         read_programs: for a kind whose participants run programs: (texts of the settings, name of the group) -> int64
             (text, cell), which the kernel finds in `m.crowd`.
 
     The function takes (m, r, p, why, now_ns): arrays and numbers that it hands on to `participants.knowledge` and
-    `participants.orders`; `why`, the bits of those that hold; the time in ns. It returns the time in ns at which it wants
-    to be woken next (NEVER: not by the clock; KEEP: as it stood). An exception that it raises is a ParticipantError
-    that names the participant, the reason and the time.
+    `participants.orders`; `why`, the bits of those that hold; the time in ns. It returns the time in ns at
+    which it wants to be woken next (NEVER: not by the clock; KEEP: as it stood). An exception that it raises is a
+    ParticipantError that names the participant, the reason and the time.
     """
 
     def enter(function):
