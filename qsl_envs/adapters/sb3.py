@@ -165,9 +165,7 @@ def make_sb3(env_id: str, num_envs: int = 1, **kwargs: Any) -> SB3VecEnv:
         env_id: a registered id.
         kwargs: arguments of the environment; see its page.
     """
-    import gymnasium as gym
-
-    import qsl_envs  # noqa: F401 - registers the ids
+    import gymnasium as gym  # importing this package has registered the ids
 
     return SB3VecEnv(gym.make_vec(env_id, num_envs=num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **kwargs))
 
