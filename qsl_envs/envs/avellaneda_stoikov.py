@@ -17,7 +17,8 @@ from qsl_envs.envs.avellaneda_stoikov_config import (
     reward_table,
 )
 from qsl_envs.envs.avellaneda_stoikov_picture import Film
-from qsl_envs.envs.avellaneda_stoikov_vector import ACTION_NAMES, AvellanedaStoikovVectorEnv, rebuild
+from qsl_envs.envs.avellaneda_stoikov_vector import ACTION_NAMES, AvellanedaStoikovVectorEnv
+from qsl_envs.envs.contract import rebuild
 from qsl_envs.envs.fields import field_table
 from qsl_envs.envs.window import Window
 from qsl_envs.errors import ConfigError, require

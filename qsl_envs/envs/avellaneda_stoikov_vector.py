@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs import avellaneda_stoikov_step as at
 from qsl_envs.envs.avellaneda_stoikov_config import AvellanedaStoikovConfig, as_config, model_record, observation_fields
-from qsl_envs.envs.fields import field_box, field_names, field_units
+from qsl_envs.envs.contract import autoreset_mode_of, masked, rebuild
+from qsl_envs.envs.native import NativeVectorEnv
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.kernel.draw import seed_key
 from qsl_envs.market.batch import Threads
@@ -30,7 +30,7 @@ SNAPSHOT_HEAD = struct.Struct("<8sI32s")
 MAGIC = b"qsl-avst"
 
 
-class AvellanedaStoikovVectorEnv(VectorEnv):
+class AvellanedaStoikovVectorEnv(NativeVectorEnv):
     """Many `qsl/AvellanedaStoikov-v0` in one compiled call; see `AvellanedaStoikovEnv` for the task.
 
     Env i depends on its own seed alone, never on how many others there are. Observations are handed out in two buffers
@@ -67,17 +67,12 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
         seed_key(split, 0)  # refuses a bad name now
-        self.autoreset_mode = _autoreset_mode(autoreset_mode)
+        self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": self.autoreset_mode}
         self.render_mode, self.split = render_mode, split
-        self.max_episode_steps, self.copy, self.step_info = max_episode_steps, bool(copy), bool(step_info)
-        self.num_envs = n = num_envs
-        self.fields = observation_fields(self.task)
-        self.observation_names, self.observation_units = field_names(self.fields), field_units(self.fields)
-        self.single_observation_space = field_box(self.fields)
-        self.single_action_space = Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
-        self.observation_space = batch_space(self.single_observation_space, n)
-        self.action_space = batch_space(self.single_action_space, n)
+        self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
+        n = num_envs
+        self._prepare(n, observation_fields(self.task), Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32), copy)
         self._models = model_record(self.task, max_episode_steps, MODES[self.autoreset_mode])
         self._values = np.zeros((at.NUM_VALUES, n))
         self._numbers = np.zeros((at.NUM_NUMBERS, n), np.int64)
@@ -85,13 +80,6 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
             self._values[at.WEIGHTS + term] = getattr(self.task, f"{name}_weight")
         self._threads = Threads(num_threads)
         self._scratch = np.zeros((num_threads, at.SCRATCH_ROWS, at.BLOCK))
-        self._shape = (n, len(self.observation_names))
-        self._buffers: list[np.ndarray] = [np.zeros(self._shape, np.float32) for _ in range(2)]
-        self._turn = 0
-        self._last_obs = self._buffers[0]
-        same_step = self.autoreset_mode == AutoresetMode.SAME_STEP
-        self._final_obs = np.zeros(self._shape if same_step else (1, self._shape[1]), np.float32)
-        self._seeded = self._started = False
         self._num_ended = 0
 
     # --- Gymnasium
@@ -104,11 +92,11 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
                 episode); None: every env goes on, after random seeds the first time.
         Returns: observations float32 (num_envs, 3), infos.
         """
-        mask = self._reset_mask(options)
-        self._seed(seed, mask)
+        mask = self._begin_seeds(seed, options)
         obs = self._next_buffer()
         at.begin_rows(self._models, self._values, self._numbers, mask, self._last_obs, obs)
-        self._last_obs, self._started = obs, True
+        self._keep(obs)
+        self._started = True
         self._num_ended = int(self._numbers[at.ENDED].sum())
         return obs, self.account_info()
 
@@ -191,16 +179,6 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         m = self._models[0]
         return m.offset_low + (np.clip(np.asarray(actions, np.float64), -1.0, 1.0) + 1.0) * m.offset_range
 
-    def use_buffers(self, *buffers: np.ndarray) -> None:
-        """Write observations into these arrays in turn from now on: float32 (num_envs, 3), contiguous."""
-        require(len(buffers) > 0, self, "buffers", "at least one array", buffers)
-        for b in buffers:
-            fits = isinstance(b, np.ndarray) and b.shape == self._shape and b.dtype == np.float32
-            allowed = f"contiguous float32 arrays of shape {self._shape}"
-            require(fits and b.flags.c_contiguous, self, "buffers", allowed, getattr(b, "shape", b))
-        self._last_obs = self._last_obs.copy()
-        self._buffers, self._turn, self.copy = list(buffers), 0, False
-
     def snapshot(self, env: int = 0) -> bytes:
         """One env as bytes: its episode, its reward weights, its last observation."""
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
@@ -262,79 +240,30 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
         if count < 0:
             env, element = divmod(at.NOT_A_NUMBER - count, len(ACTION_NAMES))
             raise ConfigError(f"actions[{env}, {element}] ({ACTION_NAMES[element]}) must be a number, was nan")
-        self._last_obs, self._num_ended = obs, count
+        self._keep(obs)
+        self._num_ended = count
         return count
 
     def end_info(self, infos: dict[str, Any]) -> None:
         """Add the summary of the one env of a single form whose episode has just ended."""
         self._add_end(infos, np.ones(1, np.bool_))
 
-    @property
-    def seeded(self) -> bool:
-        """Whether the envs have seeds: a reset without one goes on with their next episodes."""
-        return self._seeded
-
     # --- inside
 
     def _columns(self, env: int) -> list[np.ndarray]:
         return [self._values[:, env], self._numbers[:, env], self._last_obs[env]]
 
-    def _next_buffer(self) -> np.ndarray:
-        if self.copy:
-            return np.empty(self._shape, np.float32)
-        self._turn = (self._turn + 1) % len(self._buffers)
-        return self._buffers[self._turn]
-
-    def _reset_mask(self, options: dict[str, Any] | None) -> np.ndarray:
-        for name in options or {}:
-            require(name == "reset_mask", self, "options", "reset_mask alone", name)
-        if not options:
-            return np.ones(self.num_envs, np.bool_)
-        mask = options["reset_mask"]
-        fits = isinstance(mask, np.ndarray) and mask.shape == (self.num_envs,) and mask.dtype == np.bool_
-        require(fits, self, "options['reset_mask']", f"a bool array of shape ({self.num_envs},)", mask)
-        require(bool(mask.any()), self, "options['reset_mask']", "true somewhere", mask)
-        require(self._started or bool(mask.all()), self, "options['reset_mask']", "all true the first time", mask)
-        return mask
-
-    def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
-        n = self.num_envs
-        if seed is None or isinstance(seed, (int, np.integer)):
-            super().reset(seed=None if seed is None else int(seed))
-            if seed is None and self._seeded:
-                return
-            start = int(self.np_random.integers(2**31)) if seed is None else int(seed)
-            seeds: list[int | None] = list(range(start, start + n))
-        else:
-            seeds = [None if s is None else int(s) for s in seed]
-            require(len(seeds) == n, self, "seed", f"an int or a sequence of {n}", len(seeds))
-            if not self._seeded and None in seeds:
-                fresh = self.np_random.integers(2**31, size=n).tolist()
-                seeds = [f if s is None else s for f, s in zip(fresh, seeds)]
-        for i, s in enumerate(seeds):
-            if s is not None and mask[i]:
-                require(0 <= s < 2**63, self, "seed", "in [0, 2**63)", s)
-                self._numbers[at.BASE_KEY, i] = seed_key(self.split, s)
-                self._numbers[at.EPISODE, i] = -1
-        self._seeded = True
+    def _reseed(self, seeds: np.ndarray, given: np.ndarray) -> None:
+        for i in np.flatnonzero(given):
+            self._numbers[at.BASE_KEY, i] = seed_key(self.split, int(seeds[i]))
+            self._numbers[at.EPISODE, i] = -1
 
     def account_info(self) -> dict[str, Any]:
         """What `step_info` adds to every info; empty without it."""
         if not self.step_info:
             return {}
         whole = np.ones(self.num_envs, np.bool_)
-        pairs = {k: v for name, a in self.accounts().items() for k, v in ((name, a), (f"_{name}", whole))}
-        return {"account": pairs, "_account": whole}
-
-    def _add_end(self, infos: dict[str, Any], ended: np.ndarray) -> None:
-        """Tell what the episodes that ended were like; in SAME_STEP mode also their last observations."""
-        summary = {"episode_summary": self._summary(ended), "_episode_summary": ended.copy()}
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            infos["final_obs"] = np.where(ended[:, None], self._final_obs, np.float32(0))
-            infos["_final_obs"] = ended.copy()
-            infos["final_info"], infos["_final_info"] = summary, ended.copy()
-        else:
-            infos.update(summary)
+        return {"account": masked(self.accounts(), whole), "_account": whole}
 
     def _summary(self, ended: np.ndarray) -> dict[str, np.ndarray]:
         v, steps = self._values, self._numbers[at.END_STEPS]
@@ -343,22 +272,4 @@ class AvellanedaStoikovVectorEnv(VectorEnv):
             "inventory": v[at.END_HELD], "mean_spread": v[at.END_QUOTED] / np.maximum(steps, 1),
             "pnl": v[at.END_WEALTH], "inventory_sum": v[at.END_HELD_SUM], "utility": v[at.END_UTILITY],
         }  # fmt: skip
-        found: dict[str, np.ndarray] = {}
-        for name, column in columns.items():
-            found[name] = np.where(ended, column, column.dtype.type(0))
-            found[f"_{name}"] = ended.copy()
-        return found
-
-
-def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
-    """A new env of equal settings: what a pickle of one holds."""
-    env = cls(**arguments)
-    env.spec = spec
-    return env
-
-
-def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
-    names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
-    known = isinstance(mode, AutoresetMode) or mode in names
-    require(known, "VectorEnv", "autoreset_mode", f"one of {', '.join(m.value for m in AutoresetMode)}", mode)
-    return mode if isinstance(mode, AutoresetMode) else names[mode]
+        return masked({name: np.where(ended, c, c.dtype.type(0)) for name, c in columns.items()}, ended)

@@ -88,7 +88,7 @@ class TaskConfig:
 
 
 BOUNDS = {
-    "max_quote_qty": (1, 10**6, "lots"), "max_take_qty": (1, 10**6, "lots"), "parent_qty": (1, 10**6, "lots"),
+    "max_quote_qty": (1, 10**6, "lots"), "parent_qty": (1, 10**6, "lots"),
     "min_offset": (0, 10**6, "ticks"), "max_offset": (0, 10**6, "ticks"), "take_ticks": (0, 10**6, "ticks"),
     "inventory_penalty": (0, 10**9, "ticks"), "signal_delay_ns": (0, 10**12, "ns"), "signal_noise": (0, 10**6, "ticks"),
 }  # fmt: skip

@@ -8,16 +8,24 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.roles import Role
 from qsl_envs.errors import require
 
 
-def choice_masks(role: Role, held: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
-    """Which choices of quotes leave something to do at these inventories (lots, any shape): int8 (..., choice)."""
-    table = role.choices()
-    bids, asks = table[:, 2] > -1, table[:, 3] > -1
-    full, empty = (held >= limit)[..., None], (held <= -limit)[..., None]
-    return (~((full & bids) | (empty & asks))).astype(np.int8)
+def reset_mask_of(owner: Any, options: dict[str, Any] | None, count: int, started: bool) -> np.ndarray:
+    """Which of so many envs a reset is for, bool (count,): those of `options["reset_mask"]`, or all.
+
+    Raises: ConfigError naming another option, or a mask that is none.
+    """
+    for name in options or {}:
+        require(name == "reset_mask", owner, "options", "reset_mask alone", name)
+    if not options:
+        return np.ones(count, np.bool_)
+    mask = options["reset_mask"]
+    fits = isinstance(mask, np.ndarray) and mask.shape == (count,) and mask.dtype == np.bool_
+    require(fits, owner, "options['reset_mask']", f"a bool array of shape ({count},)", mask)
+    require(bool(mask.any()), owner, "options['reset_mask']", "true somewhere", mask)
+    require(started or bool(mask.all()), owner, "options['reset_mask']", "all true the first time", mask)
+    return mask
 
 
 def seeds_of(

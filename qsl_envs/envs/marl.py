@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import market_config, task_config
-from qsl_envs.envs.contract import autoreset_mode_of, choice_masks, rebuild, seeds_of
+from qsl_envs.envs.contract import autoreset_mode_of, rebuild, reset_mask_of, seeds_of
 from qsl_envs.envs.core import Seats
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
@@ -176,23 +176,15 @@ class MarlVectorEnv:
             seed: an int gives env i the seed `seed + i`; a sequence one each; None: every env goes on.
         Returns: observations by role, infos.
         """
-        mask = np.ones(self.num_envs, np.bool_)
-        for name in options or {}:
-            require(name == "reset_mask", self, "options", "reset_mask alone", name)
-        if options:
-            mask = np.asarray(options["reset_mask"])
-            fits = mask.shape == (self.num_envs,) and mask.dtype == np.bool_ and mask.any()
-            require(
-                fits, self, "options['reset_mask']", f"a bool array of shape ({self.num_envs},), true somewhere", mask
-            )
-            require(self._started or bool(mask.all()), self, "options['reset_mask']", "all true the first time", mask)
+        mask = reset_mask_of(self, options, self.num_envs, self._started)
         if seed is not None or not self._seeded:
             seeds, given = seeds_of(self, seed, self.num_envs, self.np_random, self._seeded)
             self.market.reseed(seeds, given & mask)
             self._seeded = True
         obs = self._next_flat()
         self.core.begin(mask, self._last, obs)
-        self._last, self._started = obs, True
+        self._keep(obs)
+        self._started = True
         self._ended &= ~mask
         return self._by_role(obs), {}
 
@@ -213,7 +205,7 @@ class MarlVectorEnv:
             self.core.actions_of(k, self._flat_actions)[:] = self._checked(name, actions[name])
         obs = self._next_flat()
         self.core.step(self._flat_actions, obs, self._final)
-        self._last = obs
+        self._keep(obs)
         rewards = {name: part.copy() for name, part in self._seat_arrays("reward").items()}
         terminated = {name: part != 0 for name, part in self._seat_arrays("terminated").items()}
         truncated = {name: part != 0 for name, part in self._seat_arrays("truncated").items()}
@@ -234,7 +226,7 @@ class MarlVectorEnv:
         held = self._seat_arrays("known_inventory")
         limit = self._seat_arrays("max_inventory")
         return {
-            name: choice_masks(role, held[name], limit[name])
+            name: role.choice_masks(held[name], limit[name])
             for name, role in self.roles.items()
             if role.kind == CHOOSE_QUOTE
         }
@@ -322,8 +314,12 @@ class MarlVectorEnv:
     def _next_flat(self) -> np.ndarray:
         if self.copy:
             return np.empty(self.core.obs_size, np.float32)
+        return self._flats[self._turn ^ 1]
+
+    def _keep(self, obs: np.ndarray) -> None:
+        """These observations are written: a call that fails before leaves the last ones as they were."""
+        self._last = obs
         self._turn ^= 1
-        return self._flats[self._turn]
 
     def _checked(self, name: str, given: Any) -> np.ndarray:
         role, given = self.roles[name], np.asarray(given)

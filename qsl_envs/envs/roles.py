@@ -116,6 +116,13 @@ class Role:
         rows += [(-1.0, ask, -1.0, 1.0) for ask in scaled]
         return np.array(rows, np.float32)
 
+    def choice_masks(self, held: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
+        """Which choices leave something to do at these inventories (lots, any shape): int8 (..., choice)."""
+        table = self.choices()
+        bids, asks = table[:, 2] > -1, table[:, 3] > -1
+        full, empty = (held >= limit)[..., None], (held <= -limit)[..., None]
+        return (~((full & bids) | (empty & asks))).astype(np.int8)
+
     def fill(self, record, config: MarketConfig) -> None:
         """Write the settings into a ROLE record; places in the flat arrays are its owner's business."""
         sight = self.sight(config)

@@ -6,7 +6,7 @@ from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.act import act, desk_of, seat_of
 from qsl_envs.envs.observe import known_equity, look, observe
 from qsl_envs.envs.score import NUM_TERMS, score
-from qsl_envs.envs.state import GOES_ON, ON_INTERVAL, SAME_STEP
+from qsl_envs.envs.state import GOES_ON, ON_FILL, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL
@@ -214,7 +214,7 @@ def step_row(m, w, i, actions, obs):
 def go_on(m, r, task, now_ns):
     """Let the market run to the next decision point; returns why it came back."""
     until = now_ns + task.step_ns
-    if task.decide_on == 1:  # on fills alone: the session's end is the only other reason
+    if task.decide_on == ON_FILL:  # alone: the session's end is the only other reason
         until = m.runs[r].close_ns
     while True:
         stop = call_advance(m, r, until)

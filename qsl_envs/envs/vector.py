@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.contract import autoreset_mode_of, choice_masks, masked, seeds_of
+from qsl_envs.envs.contract import autoreset_mode_of, masked
 from qsl_envs.envs.core import Seats, inventory_limit
-from qsl_envs.envs.fields import field_names, field_units
+from qsl_envs.envs.native import NativeVectorEnv
 from qsl_envs.envs.realism import REALISM, words
 from qsl_envs.envs.rendering import FPS, RENDER_MODES, Renderer
 from qsl_envs.envs.roles import Role
@@ -31,7 +30,7 @@ SNAPSHOT_VERSION = 2
 SNAPSHOT_HEAD = struct.Struct("<8sI32s")
 
 
-class TradingVectorEnv(VectorEnv):
+class TradingVectorEnv(NativeVectorEnv):
     """One agent in each of `num_envs` markets, stepped by one compiled call.
 
     Env i depends on its own seed alone, never on how many others there are. Observations are handed out in two buffers
@@ -63,30 +62,16 @@ class TradingVectorEnv(VectorEnv):
         self._renderer: Renderer | None = None
         limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
-        self.max_episode_steps, self.copy, self.step_info = max_episode_steps, bool(copy), bool(step_info)
-        n = self.num_envs = market.num_replicas
+        self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
+        n, config = market.num_replicas, market.config
         self.core = Seats(market, (role,), self.autoreset_mode, max_episode_steps or 0)
-        config = market.config
-        self.fields = role.fields(config)
-        self.observation_names, self.observation_units = field_names(self.fields), field_units(self.fields)
         self.action_names = role.action_names(config)
-        self.single_observation_space = role.observation_space(config)
-        self.single_action_space = role.action_space(config)
-        self.observation_space = batch_space(self.single_observation_space, n)
-        self.action_space = batch_space(self.single_action_space, n)
-        self._width = len(self.observation_names)
-        self._buffers: list[np.ndarray] = [np.zeros((n, self._width), np.float32) for _ in range(2)]
-        self._turn = 0
-        self._last_obs = self._buffers[0]
-        self._final_obs = np.zeros(
-            (n if self.autoreset_mode == AutoresetMode.SAME_STEP else 1, self._width), np.float32
-        )
+        self._prepare(n, role.fields(config), role.action_space(config), copy)
         self._chooses, self._waits_for_fills = role.kind == CHOOSE_QUOTE, self.task.decide_on != DECISION_NAMES[0]
         self._tells = self.step_info or self._chooses or self._waits_for_fills
         seats = self.core.seats
         self._reward, self._terminated, self._truncated = seats["reward"], seats["terminated"], seats["truncated"]
         self._ended = np.zeros(n, np.bool_)
-        self._seeded = self._started = False
         first = market.layout.base("accounts") + AGENT * len(config.symbols)
         self._account_rows = (first + np.arange(n) * market.layout.stride("accounts"))[:, None] + np.arange(
             len(config.symbols)
@@ -102,11 +87,11 @@ class TradingVectorEnv(VectorEnv):
                 episode); None: every env goes on, after random seeds the first time.
         Returns: observations float32 (num_envs, element), infos.
         """
-        mask = self._reset_mask(options)
-        self._seed(seed, mask)
+        mask = self._begin_seeds(seed, options)
         obs = self._next_buffer()
         self.core.begin(mask, self._last_obs.reshape(-1), obs.reshape(-1))
-        self._last_obs, self._started = obs, True
+        self._keep(obs)
+        self._started = True
         self._ended = self._ended & ~mask
         self._look()
         return obs, self._step_info()
@@ -210,16 +195,6 @@ class TradingVectorEnv(VectorEnv):
             "fills": a["fills"].sum(1), "volume": a["volume"].sum(1), "mid": a["mark_x2"][:, 0] / 2.0,
         }  # fmt: skip
 
-    def use_buffers(self, *buffers: np.ndarray) -> None:
-        """Write observations into these arrays in turn from now on: float32 (num_envs, element), contiguous."""
-        shape = (self.num_envs, self._width)
-        require(len(buffers) > 0, self, "buffers", "at least one array", buffers)
-        for b in buffers:
-            fits = isinstance(b, np.ndarray) and b.shape == shape and b.dtype == np.float32 and b.flags.c_contiguous
-            require(fits, self, "buffers", f"contiguous float32 arrays of shape {shape}", getattr(b, "shape", b))
-        self._last_obs = self._last_obs.copy()
-        self._buffers, self._turn, self.copy = list(buffers), 0, False
-
     def snapshot(self, env: int = 0) -> bytes:
         """One env as bytes: its market, its episode, its last observation."""
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
@@ -280,7 +255,7 @@ class TradingVectorEnv(VectorEnv):
             ended = np.flatnonzero(self._ended).tolist()
             raise ResetNeeded(f"the episodes of envs {ended} are over; reset them (options={{'reset_mask': mask}})")
         self.core.step(actions.reshape(-1), obs.reshape(-1), self._final_obs.reshape(-1))
-        self._last_obs = obs
+        self._keep(obs)
         self._look()
 
     def outcome_of_one(self) -> tuple[float, bool, bool, dict[str, Any]]:
@@ -297,41 +272,12 @@ class TradingVectorEnv(VectorEnv):
         minus that. Choice 0 always may be taken. Raises: ConfigError for continuous actions.
         """
         require(self._chooses, self, "action_masks", "of a discrete action space", self.action_space)
-        return choice_masks(self.role, self.core.by_seat("known_inventory")[:, AGENT], self.max_inventory)
-
-    @property
-    def seeded(self) -> bool:
-        """Whether the envs have seeds: a reset without one goes on with their next episodes."""
-        return self._seeded
+        return self.role.choice_masks(self.core.by_seat("known_inventory")[:, AGENT], self.max_inventory)
 
     # --- inside
 
-    def _next_buffer(self) -> np.ndarray:
-        if self.copy:
-            return np.empty((self.num_envs, self._width), np.float32)
-        self._turn = (self._turn + 1) % len(self._buffers)
-        return self._buffers[self._turn]
-
-    def _reset_mask(self, options: dict[str, Any] | None) -> np.ndarray:
-        for name in options or {}:
-            require(name == "reset_mask", self, "options", "reset_mask alone", name)
-        if not options:
-            return np.ones(self.num_envs, np.bool_)
-        mask = options["reset_mask"]
-        fits = isinstance(mask, np.ndarray) and mask.shape == (self.num_envs,) and mask.dtype == np.bool_
-        require(fits, self, "options['reset_mask']", f"a bool array of shape ({self.num_envs},)", mask)
-        require(bool(mask.any()), self, "options['reset_mask']", "true somewhere", mask)
-        require(self._started or bool(mask.all()), self, "options['reset_mask']", "all true the first time", mask)
-        return mask
-
-    def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
-        if seed is None or isinstance(seed, (int, np.integer)):
-            super().reset(seed=None if seed is None else int(seed))
-            if seed is None and self._seeded:
-                return
-        seeds, given = seeds_of(self, seed, self.num_envs, self.np_random, self._seeded)
-        self.market.reseed(seeds, given & mask)
-        self._seeded = True
+    def _reseed(self, seeds: np.ndarray, given: np.ndarray) -> None:
+        self.market.reseed(seeds, given)
 
     def _step_info(self) -> dict[str, Any]:
         infos: dict[str, Any] = {}
@@ -347,16 +293,6 @@ class TradingVectorEnv(VectorEnv):
             terms = {name: self.reward_terms[:, k].copy() for k, name in enumerate(REWARD_TERMS)}
             infos["reward_terms"], infos["_reward_terms"] = masked(terms, whole), whole
         return infos
-
-    def _add_end(self, infos: dict[str, Any], ended: np.ndarray) -> None:
-        """Tell what the episodes that ended were like; in SAME_STEP mode also their last observations."""
-        summary = {"episode_summary": self._summary(ended), "_episode_summary": ended.copy()}
-        if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            infos["final_obs"] = np.where(ended[:, None], self._final_obs, np.float32(0))
-            infos["_final_obs"] = ended.copy()
-            infos["final_info"], infos["_final_info"] = summary, ended.copy()
-        else:
-            infos.update(summary)
 
     def _summary(self, ended: np.ndarray) -> dict[str, np.ndarray]:
         e, unit = self.core.seats, self.market.config.fee_unit

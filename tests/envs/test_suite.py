@@ -226,3 +226,19 @@ def test_pictures_show_the_env(env_id):
         env.step(move[0])
     assert not np.array_equal(first, env.render())
     env.close()
+
+
+@pytest.mark.parametrize("env_id", ["qsl/MarketMaking-v0", "qsl/OrderRouting-v0"])
+def test_a_step_that_fails_leaves_the_last_observations_readable(env_id):
+    envs = vector(env_id, 2)
+    envs.reset(seed=0)
+    move = actions(envs, 1)[0]
+    last = envs.step(move)[0]
+    kept = last.copy()
+    bad = move.copy()
+    bad[0, 0] = np.nan
+    for _ in range(2):
+        with pytest.raises(ConfigError):
+            envs.step(bad)
+    envs.step(move)
+    assert np.array_equal(last, kept)
