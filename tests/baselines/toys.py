@@ -15,10 +15,11 @@ class Toy(VectorEnv):
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, num_envs: int, obs_dim: int, action_dim: int) -> None:
+    def __init__(self, num_envs: int, obs_dim: int, action_dim: int = 0, num_choices: int = 0) -> None:
         self.num_envs = num_envs
         self.single_observation_space = gym.spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
-        self.single_action_space = gym.spaces.Box(-1.0, 1.0, (action_dim,), np.float32)
+        box = gym.spaces.Box(-1.0, 1.0, (action_dim,), np.float32)
+        self.single_action_space = gym.spaces.Discrete(num_choices) if num_choices else box
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
@@ -31,7 +32,10 @@ class Toy(VectorEnv):
         return self.observe(), self.account()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        assert np.all(np.abs(actions) <= 1), "an action outside the box"
+        if isinstance(self.single_action_space, gym.spaces.Discrete):
+            assert np.all((actions >= 0) & (actions < self.single_action_space.n)), "a choice that there is not"
+        else:
+            assert np.all(np.abs(actions) <= 1), "an action outside the box"
         reward = self.move(np.asarray(actions, np.float64))
         self.age += 1
         terminated, truncated = self.ends()
@@ -115,6 +119,117 @@ class Salary(Toy):
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         over, never = self.age >= self.STEPS, np.zeros(self.num_envs, bool)
         return (over, never) if self.terminates else (never, over)
+
+
+class Shifts(Toy):
+    """Reward 1 a decision whatever is done; one decision lasts `step_ns`, the next three of them, and so on for ever.
+
+    What decision points on fills look like: the discount of a decision is gamma^(elapsed / step_ns). Cut off, never
+    ended, after five decisions; observed is how long the decision will last.
+    """
+
+    step_ns, decide_on = 1_000_000, "both"
+    LASTS = (1, 3)
+
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs, 1, 1)
+        self.turn = np.zeros(num_envs, np.int64)
+
+    def start(self, mask: np.ndarray) -> None:
+        if self.episode.max() == 0:
+            self.turn = np.arange(self.num_envs) % 2
+
+    def observe(self) -> np.ndarray:
+        return self.turn[:, None].astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        self.lasted = np.array(self.LASTS)[self.turn] * self.step_ns
+        self.turn = 1 - self.turn
+        return np.ones(self.num_envs)
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(self.num_envs, bool), self.age >= 5
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
+        obs, reward, terminated, truncated, info = super().step(actions)
+        return obs, reward, terminated, truncated, {**info, "elapsed_ns": self.lasted}
+
+    @classmethod
+    def values(cls, gamma: float) -> np.ndarray:
+        """Of a short decision and of a long one: V_0 = 1 + gamma V_1, V_1 = 1 + gamma^3 V_0."""
+        short, long = (gamma**k for k in cls.LASTS)
+        return np.array([(1 + short) / (1 - short * long), (1 + long) / (1 - short * long)])
+
+
+class Corridor(Toy):
+    """Seven cells, a small prize behind the left end, a large one behind the right end; a step costs, a step may slip.
+
+    A choice goes left or right; one time in ten it goes the other way. Which end is worth walking to depends on the
+    cell. Reaching an end terminates; 30 steps truncate.
+    """
+
+    CELLS, LIMIT, SLIP, COST, PRIZES = 7, 30, 0.1, 0.05, (0.6, 1.0)
+
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs, self.CELLS, num_choices=2)
+        self.cell = np.zeros(num_envs, np.int64)
+
+    def start(self, mask: np.ndarray) -> None:
+        for i in np.flatnonzero(mask):
+            self.cell[i] = self.chance[i].integers(1, self.CELLS + 1)
+
+    def observe(self) -> np.ndarray:
+        return (self.cell[:, None] == np.arange(1, self.CELLS + 1)).astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        slips = np.array([c.random() < self.SLIP for c in self.chance])
+        self.cell = self.cell + np.where((actions > 0) != slips, 1, -1)
+        left, right = self.cell < 1, self.cell > self.CELLS
+        return self.PRIZES[0] * left + self.PRIZES[1] * right - self.COST
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        over = (self.cell < 1) | (self.cell > self.CELLS)
+        return over, ~over & (self.age >= self.LIMIT)
+
+    @classmethod
+    def action_values(cls, gamma: float) -> np.ndarray:
+        """Of both choices in every cell, (cells, 2), without the limit: value iteration."""
+        value, q = np.zeros(cls.CELLS + 2), np.zeros((cls.CELLS + 2, 2))
+        for _ in range(500):
+            after = gamma * value
+            after[0], after[-1] = cls.PRIZES
+            left, right = after[:-2], after[2:]
+            toward = np.stack([left, right], -1)
+            q[1:-1] = (1 - cls.SLIP) * toward + cls.SLIP * toward[:, ::-1] - cls.COST
+            value = q.max(1)
+        return q[1:-1]
+
+
+class Recall(Toy):
+    """A sign is shown once, at the start; five steps later it pays to have remembered it.
+
+    Reward -(a - 0.8 x sign)^2 at the last step, 0 before; then terminated. Who remembers gets 0, who does not -0.64 at
+    best.
+    """
+
+    STEPS, FORGOTTEN = 6, -0.64
+
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs, 2, 1)
+        self.sign = np.zeros(num_envs)
+
+    def start(self, mask: np.ndarray) -> None:
+        for i in np.flatnonzero(mask):
+            self.sign[i] = 1.0 if self.chance[i].random() < 0.5 else -1.0
+
+    def observe(self) -> np.ndarray:
+        return np.stack([np.where(self.age == 0, self.sign, 0.0), self.age / self.STEPS], -1).astype(np.float32)
+
+    def move(self, actions: np.ndarray) -> np.ndarray:
+        return np.where(self.age == self.STEPS - 1, -((actions[:, 0] - 0.8 * self.sign) ** 2), 0.0)
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.age >= self.STEPS, np.zeros(self.num_envs, bool)
 
 
 class Window:
