@@ -42,13 +42,16 @@ def test_the_best_steering_is_riccati_s():
 
 def test_shifts_tell_how_long_a_decision_lasted():
     envs = Shifts(4)
-    obs = envs.reset(seed=0)[0][:, 0]
+    obs = envs.reset(seed=0)[0]
     for step in range(12):
         new, reward, terminated, truncated, info = envs.step(np.zeros((4, 1)))
-        assert np.array_equal(info["elapsed_ns"], np.where(obs == 1, 3, 1) * Shifts.step_ns)
-        assert np.array_equal(truncated, np.full(4, step % 5 == 4)) and not terminated.any()
-        assert np.array_equal(info["final_obs"][:, 0] if truncated.any() else new[:, 0], 1 - obs)
-        obs = new[:, 0]
+        over = step % 5 == 4
+        lasted = np.where(obs[:, 0] == 1, 3, 1)
+        assert np.array_equal(truncated, np.full(4, over)) and not terminated.any()
+        after = info["final_obs"] if over else new
+        assert np.array_equal(after, np.stack([1 - obs[:, 0], lasted], -1))
+        assert np.array_equal(info["elapsed_ns"], np.zeros(4) if over else lasted * Shifts.step_ns)
+        obs = new
     short, long = Shifts.values(0.9)
     assert short == pytest.approx(1 + 0.9 * long) and long == pytest.approx(1 + 0.9**3 * short)
 

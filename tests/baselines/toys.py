@@ -125,34 +125,36 @@ class Shifts(Toy):
     """Reward 1 a decision whatever is done; one decision lasts `step_ns`, the next three of them, and so on for ever.
 
     What decision points on fills look like: the discount of a decision is gamma^(elapsed / step_ns). Cut off, never
-    ended, after five decisions; observed is how long the decision will last.
+    ended, after five decisions; observed are whether the coming decision is the long one, and, as in the environments,
+    how long the last one took. That is in the infos too, where 0 stands for an episode that has begun anew.
     """
 
+    observation_names = ("long", "elapsed")
     step_ns, decide_on = 1_000_000, "both"
     LASTS = (1, 3)
 
     def __init__(self, num_envs: int) -> None:
-        super().__init__(num_envs, 1, 1)
-        self.turn = np.zeros(num_envs, np.int64)
+        super().__init__(num_envs, 2, 1)
+        self.turn, self.elapsed = np.zeros(num_envs, np.int64), np.zeros(num_envs, np.int64)
 
     def start(self, mask: np.ndarray) -> None:
         if self.episode.max() == 0:
             self.turn = np.arange(self.num_envs) % 2
+        self.elapsed[mask] = 0
 
     def observe(self) -> np.ndarray:
-        return self.turn[:, None].astype(np.float32)
+        return np.stack([self.turn, self.elapsed], -1).astype(np.float32)
 
     def move(self, actions: np.ndarray) -> np.ndarray:
-        self.lasted = np.array(self.LASTS)[self.turn] * self.step_ns
+        self.elapsed = np.array(self.LASTS)[self.turn]
         self.turn = 1 - self.turn
         return np.ones(self.num_envs)
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(self.num_envs, bool), self.age >= 5
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
-        obs, reward, terminated, truncated, info = super().step(actions)
-        return obs, reward, terminated, truncated, {**info, "elapsed_ns": self.lasted}
+    def account(self) -> dict[str, Any]:
+        return {"elapsed_ns": self.elapsed * self.step_ns}
 
     @classmethod
     def values(cls, gamma: float) -> np.ndarray:
