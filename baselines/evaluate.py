@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from baselines.intervals import Estimate, bootstrap, paired_difference, verdict
 from baselines.scripted import Policy
 from qsl_envs.errors import require
+
+__all__ = ["METRICS", "Estimate", "Worlds", "bootstrap", "evaluate", "paired", "verdict"]
 
 METRICS = {
     "pnl": "P&L at the end, after fees, ticks x lots",
@@ -35,8 +38,6 @@ ACCOUNT = ("equity", "inventory", "fees", "fills", "volume")
 """Keys of `info["account"]` that an environment must offer: true, and cumulative since the start of the episode. The
 `episode_summary` of its final info has them too, there with the inventory from before the closing step. Where they also
 have `taker_lots`, the share of the maker is known."""
-
-RESAMPLES = 4000
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,6 @@ class Worlds:
         """(numbers of the worlds in a block, how many of them count); numbers past the end only fill the last one."""
         starts = range(0, self.count, self.block)
         return [(np.arange(s, s + self.block), min(self.block, self.count - s)) for s in starts]
-
-
-class Estimate(NamedTuple):
-    """A mean over worlds and its bootstrap interval (95 %)."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        digits = 3 if max(abs(self.low), abs(self.high)) < 1 else 1 if max(abs(self.low), abs(self.high)) < 100 else 0
-        return f"{self.mean:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
 
 
 def evaluate(
@@ -174,22 +163,6 @@ def _account_of(info: dict[str, Any], over: np.ndarray) -> dict[str, np.ndarray]
     return now
 
 
-def bootstrap(values: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean over worlds with its 95 % percentile bootstrap interval (Efron 1979); NaN worlds are left out."""
-    values = np.asarray(values, np.float64)
-    values = values[~np.isnan(values)]
-    if values.size == 0:
-        return Estimate(np.nan, np.nan, np.nan)
-    picks = np.random.default_rng(seed).integers(0, values.size, (RESAMPLES, values.size))
-    low, high = np.percentile(values[picks].mean(1), [2.5, 97.5])
-    return Estimate(float(values.mean()), float(low), float(high))
-
-
 def paired(results: Mapping[str, Mapping[str, np.ndarray]], name: str, reference: str, metric: str) -> Estimate:
     """Mean difference `name` minus `reference`, world by world, with its interval."""
-    return bootstrap(results[name][metric] - results[reference][metric])
-
-
-def verdict(difference: Estimate) -> str:
-    """What an interval of a difference allows to say."""
-    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "no difference shown"
+    return paired_difference(results[name][metric], results[reference][metric])
