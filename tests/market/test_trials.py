@@ -17,7 +17,7 @@ from tests.evolve.populations import crowded, market
 from tests.market.worlds import MS
 
 SAMPLE = 150 * MS
-PARAMS = {"spread": np.array([1.0, 3.0, 6.0]), "skew": np.array([0.0, 0.2, 0.01]), "period_ns": 20e6}
+PARAMS = {"spread": np.array([1.0, 2.0, 3.0]), "skew": np.array([0.0, 0.2, 0.01]), "period_ns": 20e6}
 
 
 def one_by_one(config: MarketConfig, values: dict[str, float], seed: int, program: str = "") -> dict:
