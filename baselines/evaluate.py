@@ -14,30 +14,38 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from baselines.intervals import Estimate, bootstrap, paired_difference, verdict
+from baselines.quality import RECORDED, recorded_metrics, recorder_for
 from baselines.scripted import Policy
 from qsl_envs.errors import require
+from qsl_envs.metrics.orders import inventory_statistics
+from qsl_envs.metrics.risk import max_drawdown, sharpe, sortino
 
-__all__ = ["METRICS", "Estimate", "Worlds", "bootstrap", "evaluate", "paired", "verdict"]
+__all__ = ["METRICS", "RECORDED", "Estimate", "Worlds", "bootstrap", "evaluate", "paired", "verdict"]
 
 METRICS = {
-    "pnl": "P&L at the end, after fees, ticks x lots",
-    "score": "sum of rewards, ticks x lots",
+    "score": "sum of rewards: what was learned and tuned for",
+    "pnl": "P&L at the end, after fees and the closing step, ticks x lots",
     "fees": "fees paid; rebates are negative, ticks x lots",
-    "final_inventory": "inventory before the closing step, lots",
-    "mean_abs_inventory": "mean of |inventory| over the steps, lots",
-    "max_drawdown": "largest fall of P&L from its peak, ticks x lots",
     "fills": "number of fills",
     "volume": "lots traded, the closing step included",
-    "maker_share": "lots filled as maker / lots filled (NaN without fills, or where the environment does not tell)",
+    "turnover": "lots traded / (2 x mean size of the inventory)",
+    "final_inventory": "inventory before the closing step, lots",
+    "mean_abs_inventory": "mean of |inventory| over the steps, lots",
+    "max_abs_inventory": "largest |inventory| at a step, lots",
+    "flat_share": "share of the steps without inventory",
+    "max_drawdown": "largest fall of P&L from its peak, ticks x lots",
     "step_sharpe": "mean / standard deviation of the change of P&L over a step (NaN without change)",
+    "step_sortino": "mean / root of the mean square of the falls of P&L over a step (NaN without falls)",
     "steps": "length of the episode",
+    "ruined": "1 where the episode ended before its close: ruin, kill switch",
 }
-"""Metric -> what it is. Each has one value a world."""
+"""Metric -> what it is. Each has one value a world; NaN where the environment does not tell its account."""
 
 ACCOUNT = ("equity", "inventory", "fees", "fills", "volume")
-"""Keys of `info["account"]` that an environment must offer: true, and cumulative since the start of the episode. The
-`episode_summary` of its final info has them too, there with the inventory from before the closing step. Where they also
-have `taker_lots`, the share of the maker is known."""
+"""Keys of `info["account"]`: true, and cumulative since the start of the episode. The `episode_summary` of the final
+info has them too, there with the inventory from before the closing step."""
+ENDED_EARLY = (2, 3)
+"""Values of the summary's `end`: ruin, kill switch."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +77,20 @@ class Worlds:
 
 
 def evaluate(
-    policies: Mapping[str, Policy], worlds: Worlds, tell: Callable[[float, str], None] | None = None
+    policies: Mapping[str, Policy],
+    worlds: Worlds,
+    tell: Callable[[float, str], None] | None = None,
+    *,
+    record: bool = False,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Run every policy on every world.
 
     Args:
         tell: takes the share that is done and a line about it.
+        record: record the runs and add the metrics of `quality.RECORDED`; it takes time and memory.
 
     Returns: policy -> metric -> float64 (worlds.count,), in the order of the worlds.
-    Raises: ConfigError if the environment does not reset in the same step, or lacks a key of `ACCOUNT`.
+    Raises: ConfigError if the environment does not reset in the same step.
     """
     envs = worlds.make(worlds.block)
     mode = envs.metadata.get("autoreset_mode")
@@ -89,77 +102,87 @@ def evaluate(
         for name, policy in policies.items():
             parts = []
             for numbers, count in blocks:
-                rows = _run_block(envs, policy, worlds, numbers)
+                rows = _run_block(envs, policy, worlds, numbers, record)
                 parts.append({metric: values[:count] for metric, values in rows.items()})
                 done += 1
                 if tell:
                     tell(done / total, f"{name}: block {done} of {total}")
-            results[name] = {metric: np.concatenate([part[metric] for part in parts]) for metric in METRICS}
+            results[name] = {metric: np.concatenate([part[metric] for part in parts]) for metric in parts[0]}
     finally:
         envs.close()
     return results
 
 
-def _run_block(envs: VectorEnv, policy: Policy, worlds: Worlds, numbers: np.ndarray) -> dict[str, np.ndarray]:
+def _run_block(
+    envs: VectorEnv, policy: Policy, worlds: Worlds, numbers: np.ndarray, record: bool
+) -> dict[str, np.ndarray]:
     """One block of worlds, each to the end of its first episode; what follows it is not looked at."""
     seeds = worlds.first_seed + numbers
     options = None
     if worlds.starts_ns is not None:
         options = {"start_ns": np.asarray(worlds.starts_ns, np.int64)[numbers % worlds.count]}
+    recorder = recorder_for(envs) if record else None
     policy.reset(seeds)
     obs, info = envs.reset(seed=int(seeds[0]), options=options)
-    missing = [key for key in ACCOUNT if key not in info.get("account", {})]
-    require(not missing, "evaluate", "info['account']", f"with the keys {', '.join(ACCOUNT)}", f"without {missing}")
     n = envs.num_envs
-    running = np.ones(n, bool)
-    account = {key: np.zeros(n) for key in (*ACCOUNT, "taker_lots")}
-    account["equity"] += info["account"]["equity"]
-    start = account["equity"].copy()
-    peak, gain_before = np.zeros(n), np.zeros(n)
-    sums = {key: np.zeros(n) for key in ("score", "inventory", "drawdown", "gain", "gain_square", "steps")}
+    running, last = np.ones(n, bool), {key: np.full(n, np.nan) for key in ACCOUNT}
+    score, steps, ruined = np.zeros(n), np.zeros(n), np.zeros(n)
+    start = _account_of(info, np.zeros(n, bool))["equity"]
+    equity, held = [start], []
     while running.any():
         obs, reward, terminated, truncated, info = envs.step(policy(obs))
+        if recorder is not None:
+            recorder.read()
         over = terminated | truncated
         now = _account_of(info, over)
-        for key in account:
-            account[key][running] = now[key][running]
-        gain = account["equity"] - start
-        peak = np.maximum(peak, gain)
-        change = gain - gain_before
-        held = np.abs(account["inventory"])
-        steps = {"score": reward, "gain": change, "gain_square": change**2, "steps": 1.0, "inventory": held}
-        for key, value in steps.items():
-            sums[key] += np.where(running, value, 0.0)
-        sums["drawdown"] = np.where(running, np.maximum(sums["drawdown"], peak - gain), sums["drawdown"])
-        gain_before = gain
+        for key, values in last.items():
+            values[running] = now[key][running]
+        equity.append(np.where(running, now["equity"], np.nan))
+        held.append(np.where(running, now["inventory"], np.nan))
+        score += np.where(running, reward, 0.0)
+        steps += running
+        ruined += running & now["early"]
         running &= ~over
-    mean = sums["gain"] / sums["steps"]
-    spread = np.sqrt(np.maximum(sums["gain_square"] / sums["steps"] - mean**2, 0.0))
-    told = ~np.isnan(account["taker_lots"]) & (account["volume"] > 0)
-    return {
-        "pnl": account["equity"] - start,
-        "score": sums["score"],
-        "fees": account["fees"],
-        "final_inventory": account["inventory"],
-        "mean_abs_inventory": sums["inventory"] / sums["steps"],
-        "max_drawdown": sums["drawdown"],
-        "fills": account["fills"],
-        "volume": account["volume"],
-        "maker_share": 1.0 - np.divide(account["taker_lots"], account["volume"], out=np.full(n, np.nan), where=told),
-        "step_sharpe": np.divide(mean, spread, out=np.full(n, np.nan), where=spread > 1e-12),
-        "steps": sums["steps"],
+    path, inventory = np.stack(equity, 1) - start[:, None], inventory_statistics(np.stack(held, 1))
+    changes = np.diff(path, axis=1)
+    twice = 2.0 * inventory.mean_abs
+    found = {
+        "score": score,
+        "pnl": last["equity"] - start,
+        "fees": last["fees"],
+        "fills": last["fills"],
+        "volume": last["volume"],
+        "turnover": np.divide(last["volume"], twice, out=np.full(n, np.nan), where=twice > 0),
+        "final_inventory": last["inventory"],
+        "mean_abs_inventory": inventory.mean_abs,
+        "max_abs_inventory": inventory.max_abs,
+        "flat_share": inventory.flat_share,
+        "max_drawdown": max_drawdown(path),
+        "step_sharpe": sharpe(changes),
+        "step_sortino": sortino(changes),
+        "steps": steps,
+        "ruined": ruined,
     }
+    if record:
+        found |= recorded_metrics(recorder, n, getattr(envs.unwrapped, "seat", 0))
+    return found
 
 
 def _account_of(info: dict[str, Any], over: np.ndarray) -> dict[str, np.ndarray]:
-    """The account after the step, float64 (n,): of the episode that ended, where one did."""
+    """The account after the step, float64 (n,): of the episode that ended, where one did; NaN where it is not told.
+
+    `early` is whether the episode ended before its close.
+    """
     unknown = np.full(len(over), np.nan)
-    keys = (*ACCOUNT, "taker_lots")
-    now = {key: np.array(info["account"].get(key, unknown), np.float64) for key in keys}
+    account = info.get("account", {})
+    now = {key: np.array(account.get(key, unknown), np.float64) for key in ACCOUNT}
+    now["early"] = np.zeros(len(over), bool)
     if over.any():
-        final = info["final_info"]["episode_summary"]
-        for key in keys:
-            now[key][over] = np.asarray(final.get(key, unknown), np.float64)[over]
+        final = info.get("final_info", {}).get("episode_summary", {})
+        for key in ACCOUNT:
+            last = final.get("pnl", unknown) if key == "equity" and "equity" not in final else final.get(key, unknown)
+            now[key][over] = np.asarray(last, np.float64)[over]
+        now["early"][over] = np.isin(np.asarray(final.get("end", unknown))[over], ENDED_EARLY)
     return now
 
 

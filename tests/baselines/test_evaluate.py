@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
-from baselines.evaluate import METRICS, Worlds, bootstrap, evaluate, paired, verdict
+from baselines.evaluate import METRICS, RECORDED, Worlds, bootstrap, evaluate, paired, verdict
 from baselines.scripted import Desk, DoNothing, FixedSpread, InventorySkew, Random
 from baselines.tune import load_tuned, measure_sigma, save_tuned, tune
-from qsl_envs.errors import ConfigError
+from qsl_envs.registration import ENVIRONMENTS
 from tests.baselines.toys import Shop, Steering
 
 DESK = Desk.of(Shop(1))
@@ -29,21 +30,26 @@ def alone(policy, seed):
         gains.append(float(account["equity"][0]))
         held.append(float(account["inventory"][0]))
         score += float(reward[0])
-    gains = np.array(gains)
+    gains, held = np.array(gains), np.array(held[1:])
     changes = np.diff(gains)
-    lots = account["volume"][0]
+    lots, mean_abs = account["volume"][0], np.abs(held).mean()
+    falls = np.sqrt((np.minimum(changes, 0) ** 2).mean())
     return {
         "pnl": gains[-1],
         "score": score,
         "fees": account["fees"][0],
         "final_inventory": held[-1],
-        "mean_abs_inventory": np.abs(held[1:]).mean(),
+        "mean_abs_inventory": mean_abs,
+        "max_abs_inventory": np.abs(held).max(),
+        "flat_share": (held == 0).mean(),
+        "turnover": lots / (2 * mean_abs) if mean_abs else np.nan,
         "max_drawdown": (np.maximum.accumulate(gains) - gains).max(),
         "fills": account["fills"][0],
         "volume": lots,
-        "maker_share": 1 - account["taker_lots"][0] / lots if lots else np.nan,
-        "step_sharpe": changes.mean() / changes.std() if changes.std() > 1e-12 else np.nan,
-        "steps": len(gains) - 1,
+        "step_sharpe": changes.mean() / changes.std(ddof=1) if changes.std() > 1e-12 else np.nan,
+        "step_sortino": changes.mean() / falls if falls else np.nan,
+        "steps": len(changes),
+        "ruined": float(len(changes) == 10),
     }
 
 
@@ -69,8 +75,7 @@ def test_policies_see_the_same_worlds_and_differences_are_paired():
     assert verdict(gain) == "better" and gain.mean == pytest.approx(found["a"]["pnl"].mean())
     assert verdict(paired(found, "idle", "a", "pnl")) == "worse"
     assert verdict(paired(found, "a", "b", "pnl")) == "no difference shown"
-    assert found["a"]["maker_share"].min() < 0.9 < found["a"]["maker_share"].max()
-    assert np.isnan(found["idle"]["maker_share"]).all() and np.isnan(bootstrap(found["idle"]["maker_share"]).mean)
+    assert np.isnan(found["idle"]["turnover"]).all() and np.isnan(bootstrap(found["idle"]["turnover"]).mean)
 
 
 def test_the_interval_holds_the_mean_95_times_in_100():
@@ -95,9 +100,46 @@ def test_the_interval_is_close_to_the_textbook_one():
     assert bootstrap(values) == found
 
 
-def test_a_world_without_an_account_is_refused():
-    with pytest.raises(ConfigError, match="equity"):
-        evaluate({"it": DoNothing(DESK)}, Worlds(Steering, 2, block=2))
+def test_a_world_without_an_account_has_a_score_all_the_same():
+    class Still:
+        def reset(self, seeds):
+            pass
+
+        def __call__(self, obs):
+            return np.zeros((len(obs), 1), np.float32)
+
+    found = evaluate({"it": Still()}, Worlds(Steering, 5, block=2), record=True)["it"]
+    assert found["steps"].tolist() == [6.0] * 5 and (found["score"] < 0).all()
+    missing = set(METRICS) - {"score", "steps", "ruined"} | set(RECORDED)
+    assert all(np.isnan(found[name]).all() for name in missing)
+
+
+@pytest.mark.parametrize("env_id", [entry.env_id for entry in ENVIRONMENTS])
+def test_every_environment_can_be_evaluated(env_id):
+    """One short episode: scores are numbers, and what an account tells is told."""
+
+    class Even:
+        def reset(self, seeds):
+            self.step = 0
+
+        def __call__(self, obs):
+            self.step += 1
+            space = envs.single_action_space
+            return np.zeros(len(obs), np.int64) + 3 if hasattr(space, "n") else np.zeros((len(obs), *space.shape), "f4")
+
+    def make(num_envs):
+        options = {} if "Stoikov" in env_id else {"session_ns": 2_000_000_000}
+        return gym.make_vec(
+            env_id, num_envs=num_envs, split="test", autoreset_mode="SameStep", step_info=True, **options
+        )
+
+    envs = make(1)
+    found = evaluate({"it": Even()}, Worlds(make, 3, block=2), record=True)["it"]
+    envs.close()
+    assert np.isfinite(found["score"]).all() and np.isfinite(found["pnl"]).all()
+    assert set(found) == set(METRICS) | set(RECORDED)
+    if "Stoikov" not in env_id:
+        assert np.isfinite(found["fees"]).all() and np.isfinite(found["orders"]).all()
 
 
 def test_the_tuner_finds_the_best_of_its_candidates(tmp_path):

@@ -320,4 +320,5 @@ class Shop(Toy):
         return {"account": {"equity": self.equity(), **{name: self.books[name].copy() for name in self.SHOWN}}}
 
     def summary(self) -> dict[str, Any]:
-        return {**self.account()["account"], "inventory": self.held_before.copy()}
+        ruined = np.where(self.age < 20, 2, 1)
+        return {**self.account()["account"], "inventory": self.held_before.copy(), "end": ruined}
