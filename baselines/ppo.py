@@ -271,7 +271,7 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         noise.set_state(saved["noise"])
         first_update, curve = saved["update"], saved["curve"]
-    log = Log(asdict(args), out)
+    log = Log(asdict(args), out, curve)
 
     shape = (args.num_steps, args.num_envs)
     observations = torch.zeros(*shape, obs_dim)

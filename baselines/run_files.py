@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,49 +54,101 @@ def commit() -> str:
 class Log:
     """Writes settings to args.json and each row to progress.jsonl; when asked, to TensorBoard and Weights & Biases.
 
+    A run that goes on writes the rows that its checkpoint knows anew, so that the files are those of a run that was
+    never interrupted; Weights & Biases goes on with the same run, whose id stands in wandb_id.txt.
+
     Args:
         settings: plain values, with keys `tensorboard`, `track`, `wandb_project` and `resume`.
+        past: rows of the checkpoint that a run goes on from.
     """
 
-    def __init__(self, settings: dict[str, Any], out: Path) -> None:
+    def __init__(self, settings: dict[str, Any], out: Path, past: Sequence[dict[str, float]] = ()) -> None:
         settings = {**settings, "commit": commit()}
+        goes_on = bool(settings["resume"])
         (out / "args.json").write_text(json.dumps(settings, indent=2) + "\n")
-        self.file = open(out / "progress.jsonl", "a" if settings["resume"] else "w", buffering=1)
+        self.file = open(out / "progress.jsonl", "w", buffering=1)
         self.board = self.run = None
         if settings["tensorboard"]:
             require_extra("tensorboard", "train")
             from torch.utils.tensorboard import SummaryWriter
 
-            self.board = SummaryWriter(str(out))
+            purge = int(past[-1]["frames"]) + 1 if past else None
+            self.board = SummaryWriter(str(out), purge_step=purge)
+            self.board.add_text("settings", "\n".join(f"- {key}: {value}" for key, value in settings.items()))
         if settings["track"]:
-            wandb = require_extra("wandb", "wandb")
-            self.run = wandb.init(project=settings["wandb_project"], config=settings, dir=str(out), name=out.name)
+            self.wandb = require_extra("wandb", "wandb")
+            place = out / "wandb_id.txt"
+            name = place.read_text() if goes_on and place.exists() else self.wandb.util.generate_id()
+            place.write_text(name)
+            self.run = self.wandb.init(
+                project=settings["wandb_project"], config=settings, dir=str(out), name=out.name, id=name, resume="allow"
+            )
+        for row in past:
+            self._to_file(row)
 
     def write(self, row: dict[str, float]) -> None:
         """One update; what is not a number is null in the file and missing elsewhere."""
-        plain = {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
-        self.file.write(json.dumps(plain) + "\n")
-        known = {key: value for key, value in plain.items() if value is not None}
+        known = {key: value for key, value in self._to_file(row).items() if value is not None}
         if self.board:
             for key, value in known.items():
                 self.board.add_scalar(f"train/{key}", value, row["frames"])
         if self.run:
-            self.run.log(known, step=row["frames"])
+            self.run.log(known, step=int(row["frames"]))
+
+    def _to_file(self, row: dict[str, float]) -> dict[str, float | None]:
+        plain = {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+        self.file.write(json.dumps(plain) + "\n")
+        return plain
+
+    def film(self, path: Path) -> None:
+        """Show an episode, a GIF, in a tracked run."""
+        if self.run:
+            self.run.log({"episode": self.wandb.Video(str(path), format="gif")})
 
     def close(self, *artifacts: Path) -> None:
-        """End; a tracked run keeps the files named here."""
+        """End; a tracked run keeps the files and folders named here, as one model."""
         self.file.close()
         if self.board:
             self.board.close()
         if self.run:
+            model = self.wandb.Artifact(f"{self.run.id}-policy", type="model")
             for path in artifacts:
-                self.run.save(str(path), base_path=str(path.parent), policy="now")
+                if path.is_dir():
+                    model.add_dir(str(path), name=path.name)
+                else:
+                    model.add_file(str(path), name=path.name)
+            self.run.log_artifact(model)
             self.run.finish()
 
 
 def clock_text(seconds: float) -> str:
     """Minutes and seconds: 75 -> '1:15'."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+class Pace:
+    """How fast a run goes, and how long it will still go.
+
+    Args:
+        total_frames: of the whole run.
+        first_frames: done before this process began.
+        seconds: that those took.
+    """
+
+    def __init__(self, total_frames: int, first_frames: int = 0, seconds: float = 0.0) -> None:
+        self.total_frames, self.first_frames, self.before_s = total_frames, first_frames, seconds
+        self.started_s = time.perf_counter()
+
+    def seconds(self) -> float:
+        """Of the whole run so far."""
+        return self.before_s + time.perf_counter() - self.started_s
+
+    def text(self, frames: int, **shown: float) -> str:
+        """'1.25 M frames, 34.0 k frames/s, return 3.10, 1:20 left': `shown` are further numbers by name."""
+        speed = max(frames - self.first_frames, 1) / max(time.perf_counter() - self.started_s, 1e-9)
+        numbers = "".join(f"{name} {value:.2f}, " for name, value in shown.items())
+        left = clock_text(max(self.total_frames - frames, 0) / speed)
+        return f"{frames / 1e6:.2f} M frames, {speed / 1e3:.1f} k frames/s, {numbers}{left} left"
 
 
 class ProgressLine:
