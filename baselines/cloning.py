@@ -9,7 +9,7 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from baselines.ppo import Agent, observation_names_of, save_policy
-from baselines.scripted import Policy
+from baselines.policies.protocol import Policy
 
 STIR = 0.3
 """Standard deviation of the noise on the teacher's actions while it is watched: the clone must know what to do beside

@@ -17,7 +17,8 @@ import gymnasium as gym
 
 import qsl_envs  # noqa: F401  registers the environments
 from baselines.evaluate import Worlds, bootstrap, evaluate
-from baselines.scripted import Desk, DoNothing, Random
+from baselines.policies.desk import Desk
+from baselines.policies.plain import DoNothing, Random
 from baselines.tune import tune
 from qsl_envs.front_door import LADDER, Rung
 

@@ -212,11 +212,12 @@ def _late(point: metadata.EntryPoint) -> Loader:
 
 
 def _load_scripted(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
-    from baselines.scripted import Desk, build
+    from baselines.policies.desk import Desk
+    from baselines.policies.library import build
 
     for key in ("policy", "parameters"):
         require(key in manifest, str(folder / MANIFEST), key, "told for a scripted policy", None, DataError)
-    return build(manifest["policy"], Desk.of(env), manifest["parameters"])
+    return build(manifest["policy"], Desk.of(env, role), manifest["parameters"])
 
 
 def _load_actor(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from baselines.scripted import Policy
+from baselines.policies.protocol import Policy
 from qsl_envs.engine.constants import BUY, SELL
 
 BLOCK = 8

@@ -13,14 +13,17 @@ import gymnasium as gym
 import numpy as np
 
 import qsl_envs
-from baselines.arbitrage import ArbitrageDesk, CrossVenueArbitrage
 from baselines.evaluate import Estimate, bootstrap
+from baselines.policies.arbitrage import CrossVenueArbitrage
+from baselines.policies.desk import Desk
 from benchmarks.report import Row, main
 
 LATENCIES_NS = (10_000, 100_000, 500_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000)
 SPLIT = "test"
 RIVAL_NS = 500_000
 """Latency of the first racer, each way."""
+EDGE = 0.9
+"""Ticks that must remain after fees: two ticks before them pay, one does not."""
 
 
 def lines(latency_ns: int) -> dict[str, Any]:
@@ -29,12 +32,12 @@ def lines(latency_ns: int) -> dict[str, Any]:
     return {"order_link": line, "report_link": line, "feed_link": line}
 
 
-def arbitrage_profit(latency_ns: int, worlds: int, seed: int = 0, edge: float = 1.0, **settings: Any) -> np.ndarray:
+def arbitrage_profit(latency_ns: int, worlds: int, seed: int = 0, edge: float = EDGE, **settings: Any) -> np.ndarray:
     """True profit of `CrossVenueArbitrage` in each world, fees paid, float64 (worlds,), ticks x lots."""
     config = {**settings.pop("config", {}), "participants": [lines(latency_ns)]}
     envs = gym.make_vec("qsl/CrossVenueArbitrage-v0", num_envs=worlds, split=SPLIT, config=config,
                         autoreset_mode="SameStep", max_loss=1e9, **settings).unwrapped  # fmt: skip
-    policy = CrossVenueArbitrage(ArbitrageDesk.of(envs.observation_names, envs.task, envs.max_inventory), edge)
+    policy = CrossVenueArbitrage(Desk.of(envs), edge)
     obs, _ = envs.reset(seed=seed)
     while True:
         obs, *_, infos = envs.step(policy(obs))
@@ -42,14 +45,12 @@ def arbitrage_profit(latency_ns: int, worlds: int, seed: int = 0, edge: float = 
             return infos["final_info"]["episode_summary"]["equity"].copy()
 
 
-def race(latencies_ns: tuple[int, ...], worlds: int, seed: int = 0, edge: float = 1.0, **settings: Any) -> np.ndarray:
+def race(latencies_ns: tuple[int, ...], worlds: int, seed: int = 0, edge: float = EDGE, **settings: Any) -> np.ndarray:
     """True profits of racers with these lines and one strategy, float64 (worlds, racers), ticks x lots."""
     config = {**settings.pop("config", {}), "participants": [lines(ns) for ns in latencies_ns]}
     envs = qsl_envs.make_marl_vec("qsl/LatencyRace-v0", worlds, seats={"racer": len(latencies_ns)}, split=SPLIT,
                                   config=config, tasks={"racer": {"max_loss": 1e9}}, **settings)  # fmt: skip
-    desk = ArbitrageDesk.of(envs.observation_names("racer"), envs.roles["racer"].task,
-                            int(envs.core.by_seat("max_inventory")[0, 0]))  # fmt: skip
-    policy = CrossVenueArbitrage(desk, edge)
+    policy = CrossVenueArbitrage(Desk.of(envs, "racer"), edge)
     obs, _ = envs.reset(seed=seed)
     while True:
         flat = obs["racer"].reshape(-1, obs["racer"].shape[2])

@@ -31,7 +31,9 @@ PLAIN_MODES = ("ansi", "rgb_array")
 WINDOW_MODES = ("human",) if find_spec("pygame") else ()
 """Offered where pygame is installed; asked for without it, the error says how to install it."""
 
-SHARED = frozenset({"task", "fields", "observation_names", "observation_units", "reward_names", "split"})
+SHARED = frozenset(
+    {"task", "fields", "action_names", "observation_names", "observation_units", "reward_names", "split"}
+)
 """Attributes of the vector form that the single env has too."""
 
 

@@ -51,6 +51,8 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
     Raises: ConfigError naming an argument, what is allowed and its value.
     """
 
+    action_names = ACTION_NAMES
+
     def __init__(self, num_envs: int = 1, *,
                  config: AvellanedaStoikovConfig | dict[str, Any] | str | PathLike[str] | None = None,
                  split: str = "train", num_threads: int = 1,

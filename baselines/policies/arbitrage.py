@@ -1,0 +1,105 @@
+"""Arbitrage between the venues of one symbol: a crossed pair of quotes, or one quote beside what all venues say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from baselines.policies.desk import ARBITRAGE, Desk
+from baselines.policies.protocol import Scripted
+from baselines.policies.search import Space, Span
+
+
+def touches(desk: Desk, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What is known of every venue's book, float64 (n, venue), ticks from the first venue's mid: mids, what selling and
+    buying one lot there comes to after fees (-inf, inf: not possible), and the lots shown there.
+    """
+    gap = np.zeros((len(obs), desk.num_venues))
+    for venue in range(1, desk.num_venues):
+        gap[:, venue] = obs[:, desk.column("mid_gap", venue)]
+
+    def of_books(name: str) -> np.ndarray:
+        return obs[:, desk.books(name)].astype(np.float64)
+
+    mid, fees = gap * desk.tick_scale, np.array(desk.taker_fees)
+    bid_qty, ask_qty = (np.rint(of_books(f"{side}_qty_0") * desk.qty_scale) for side in ("bid", "ask"))
+    bid = mid - of_books("bid_distance_0") * desk.tick_scale - fees
+    ask = mid + of_books("ask_distance_0") * desk.tick_scale + fees
+    return mid, np.where(bid_qty > 0, bid, -np.inf), np.where(ask_qty > 0, ask, np.inf), bid_qty, ask_qty
+
+
+@dataclass(frozen=True)
+class Arbitrageur(Scripted):
+    """Base of the arbitrageurs."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({ARBITRAGE})
+
+    def trade(self, lots: np.ndarray) -> np.ndarray:
+        """Actions that buy (sell, when negative) so many lots at each venue, (n, venue)."""
+        return np.clip(lots / self.desk.max_quote_qty, -1.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CrossVenueArbitrage(Arbitrageur):
+    """Buys at the cheapest known ask and sells at the dearest known bid when they are more than `edge` apart after
+    fees; what is left over from legs that stayed alone, beyond `keep` lots, is closed at the best known price.
+    """
+
+    edge: float = 1.0
+    """ticks a lot that must remain"""
+    keep: float = 0.0
+    """lots, long or short, that wait for a pair that takes them back"""
+    name: ClassVar[str] = "cross-venue arbitrage"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"keep": (0, math.inf)}
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        _, bid, ask, bid_qty, ask_qty = touches(self.desk, obs)
+        rows = np.arange(len(obs))
+        dear, cheap = bid.argmax(1), ask.argmin(1)
+        pays = (bid[rows, dear] - ask[rows, cheap] > self.edge) & (dear != cheap)
+        lots = np.minimum(bid_qty[rows, dear], ask_qty[rows, cheap])
+        action = np.zeros(bid.shape)
+        action[rows[pays], cheap[pays]] = lots[pays]
+        action[rows[pays], dear[pays]] = -lots[pays]
+        held = self.desk.lots(obs)[:, 0]
+        alone = ~pays & (np.abs(held) > self.keep)
+        where = np.where(held > 0, dear, cheap)
+        action[rows[alone], where[alone]] = -held[alone]
+        return self.trade(action)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {"edge": Span(0.0, 6.0), "keep": Span(0.0, desk.max_quote_qty, whole=True)}
+
+
+@dataclass(frozen=True)
+class Consensus(Arbitrageur):
+    """Takes a quote that is more than `edge` better, after fees, than the mean mid of all venues less `lean` times the
+    inventory; so it buys what lags behind, and sells it when the others say so.
+    """
+
+    edge: float = 2.0
+    """ticks a lot"""
+    lean: float = 5.0
+    """ticks at the inventory limit"""
+    qty: float = 5.0
+    """lots a step and venue, at most"""
+    name: ClassVar[str] = "consensus"
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        mid, bid, ask, bid_qty, ask_qty = touches(self.desk, obs)
+        worth = (mid.mean(1) - self.lean * self.desk.shares(obs)[:, 0])[:, None]
+        buy = np.where(worth - ask > self.edge, np.minimum(ask_qty, self.qty), 0.0)
+        sell = np.where(bid - worth > self.edge, np.minimum(bid_qty, self.qty), 0.0)
+        return self.trade(buy - sell)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {
+            "edge": Span(0.0, 8.0),
+            "lean": Span(1.0, 20.0, log=True),
+            "qty": Span(1.0, desk.max_quote_qty, whole=True),
+        }

@@ -1,0 +1,196 @@
+"""Parent orders worked around a schedule: far behind it they take, near it they rest, far ahead of it they wait.
+
+The schedules are those of the in-kernel executors (`qsl_envs.participants.executors`). At a desk of several venues each
+venue is worked alike: takes and resting lots are split evenly; `routing.Router` chooses between them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from baselines.policies.desk import EXECUTION, ROUTING, Desk
+from baselines.policies.protocol import Scripted
+from baselines.policies.rows import ac_rows, pov_rows, twap_rows, vwap_rows
+from baselines.policies.search import Space, Span
+from qsl_envs.participants.quotes import ac_kappa
+
+ETA = 0.05
+"""Temporary impact that the tuner assumes, ticks x seconds per lot: only the urgency that follows from it matters."""
+
+
+@dataclass(frozen=True)
+class Executor(Scripted):
+    """Base of the executors; a subclass says what is due.
+
+    What is more than `slack` behind is taken, what is due beside that and `ahead` of it rests, and all that is left is
+    taken at the last decision. With both 0 it is the bare schedule, in slices that take.
+    """
+
+    slack: float = 0.0
+    """share of the parent order by which it may be behind its schedule without taking"""
+    ahead: float = 0.0
+    """share of the parent order by which what rests may run ahead of the schedule"""
+    offset: float = 0.0
+    """ticks behind the touch at which it rests; at a desk of several venues always at the touch"""
+    kinds: ClassVar[frozenset[str]] = frozenset({EXECUTION, ROUTING})
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"slack": (0, 1), "ahead": (0, 1), "offset": (0, math.inf)}
+
+    def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """Lots that are to be traded by the end of this slice, int64 (n,), when `left` (int64 (n,)) are not yet."""
+        raise NotImplementedError
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        d = self.desk
+        unfilled = np.rint(obs[:, d.column("parent_left")].astype(np.float64) * d.parent_qty).astype(np.int64)
+        left = np.abs(unfilled)  # more than all may have been filled: then the rest is to be traded back
+        behind = self.due(obs, left) - (d.parent_qty - unfilled)
+        last = d.slice(obs) == d.num_steps - 1
+        now = np.clip(np.where(last, left, behind - math.floor(self.slack * d.parent_qty)), 0, left)
+        rest = np.clip(behind - now + math.floor(self.ahead * d.parent_qty), 0, left - now)
+        return self.place(obs, left, now, rest)
+
+    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """Actions that take `now` of `left` lots and let `rest` of the others rest, all int64 (n,)."""
+        d = self.desk
+        if d.kind == ROUTING:
+            return route(left, split(now, d.num_venues), split(rest, d.num_venues))
+        behind_touch = min(self.offset / d.max_offset, 1.0) if d.max_offset else 0.0
+        shares = [now / np.maximum(left, 1), rest / np.maximum(left - now, 1), np.full(len(left), behind_touch)]
+        return (2.0 * np.stack(shares, -1) - 1.0).astype(np.float32)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {**waiting(desk), **cls.own_space(desk, sigma)}
+
+    @classmethod
+    def own_space(cls, desk: Desk, sigma: float) -> Space:
+        """What the tuner searches of the schedule itself."""
+        return {}
+
+
+def waiting(desk: Desk) -> Space:
+    """How patiently the tuner tries to wait."""
+    found = {"slack": Span(0.0, 0.5), "ahead": Span(0.0, 0.3)}
+    return found | ({"offset": Span(0.0, min(2.0, desk.max_offset), whole=True)} if desk.kind == EXECUTION else {})
+
+
+def split(qty: np.ndarray, parts: int) -> np.ndarray:
+    """Whole lots in even parts, the first ones larger by one where it does not come out even, int64 (n, parts)."""
+    return qty[:, None] // parts + (np.arange(parts) < qty[:, None] % parts)
+
+
+def route(left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Actions of a routing desk that take `now` and rest `rest` lots, both (n, venue), of `left`, (n,)."""
+    shares = np.stack([now, rest], -1) / np.maximum(left, 1)[:, None, None]
+    return np.clip(2.0 * shares - 1.0, -1.0, 1.0).astype(np.float32).reshape(len(left), -1)
+
+
+@dataclass(frozen=True)
+class Twap(Executor):
+    """Even slices over the session."""
+
+    name: ClassVar[str] = "TWAP"
+
+    def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        due = np.empty(len(obs), np.int64)
+        twap_rows(self.desk.parent_qty, self.desk.slice(obs), self.desk.num_steps, due)
+        return due
+
+
+@dataclass(frozen=True)
+class Vwap(Executor):
+    """Slices in proportion to a U-shaped volume, of density 1 + curve ((2 u - 1)^2 - 1/3)."""
+
+    curve: float = 1.0
+    """0: even"""
+    name: ClassVar[str] = "VWAP"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {**Executor.ranges, "curve": (0, 3)}
+
+    def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        due = np.empty(len(obs), np.int64)
+        vwap_rows(self.desk.parent_qty, self.desk.slice(obs), self.desk.num_steps, self.curve, due)
+        return due
+
+    @classmethod
+    def own_space(cls, desk: Desk, sigma: float) -> Space:
+        return {"curve": Span(0.0, 3.0)}
+
+
+@dataclass(frozen=True)
+class Pov(Executor):
+    """A share of the volume that others trade, as far as it is observed: the net of what aggressors bought and sold in
+    each step, summed over venues, without what it took itself.
+    """
+
+    share: float = 0.1
+    """of the observed volume, own trades included"""
+    name: ClassVar[str] = "POV"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {**Executor.ranges, "share": (1e-6, 0.99)}
+    memory: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def reset(self, seeds: np.ndarray) -> None:
+        """Nobody has traded yet."""
+        self.memory.clear()
+
+    def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        d, before = self.desk, self.memory
+        net = obs[:, d.books("print_volume")].astype(np.float64).sum(1) * d.qty_scale
+        if before:
+            side = obs[:, d.column("parent_side")]
+            own = np.minimum(before["asked"], np.maximum(before["left"] - left, 0))
+            before["others"] = before["others"] + np.abs(net - side * own)
+        else:
+            before.update(others=np.abs(net), asked=np.zeros(len(obs), np.int64))
+        before["left"] = left
+        due = np.empty(len(obs), np.int64)
+        pov_rows(d.parent_qty, before["others"], self.share, due)
+        return due
+
+    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        self.memory["asked"] = now
+        return super().place(obs, left, now, rest)
+
+    @classmethod
+    def own_space(cls, desk: Desk, sigma: float) -> Space:
+        return {"share": Span(0.02, 0.6, log=True)}
+
+
+@dataclass(frozen=True)
+class AlmgrenChriss(Executor):
+    """The trajectory of Almgren and Chriss (2000): faster at first, the more so the more risk weighs."""
+
+    risk_aversion: float = 1e-4
+    """lambda, per tick and lot"""
+    sigma: float = 2.0
+    """ticks per square root of a second"""
+    eta: float = ETA
+    """temporary impact, ticks x seconds per lot"""
+    impact: float = 0.0
+    """permanent impact (gamma), ticks per lot"""
+    name: ClassVar[str] = "Almgren-Chriss"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **Executor.ranges, "risk_aversion": (0, 1e6), "sigma": (0, 1e6), "eta": (1e-9, 1e6), "impact": (0, 1e6),
+    }  # fmt: skip
+
+    def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
+        d, due = self.desk, np.empty(len(obs), np.int64)
+        kappa = float(ac_kappa(self.risk_aversion, self.sigma, self.eta, self.impact, d.session_s / d.num_steps))
+        ac_rows(d.parent_qty, d.slice(obs), d.num_steps, d.session_s, kappa, due)
+        return due
+
+    @classmethod
+    def own_space(cls, desk: Desk, sigma: float) -> Space:
+        return {"urgency": Span(0.3, 10.0, log=True)}
+
+    @classmethod
+    def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:
+        """`urgency` is kappa T, in how many e-foldings the parent order shrinks: lambda is what gives it."""
+        point = dict(point)
+        tau = desk.session_s / desk.num_steps
+        kappa = point.pop("urgency") / desk.session_s
+        risk_aversion = 2.0 * (math.cosh(kappa * tau) - 1.0) / tau**2 * ETA / sigma**2
+        return {"risk_aversion": risk_aversion, "sigma": sigma, "eta": ETA, **point}

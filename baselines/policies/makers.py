@@ -1,0 +1,187 @@
+"""Market makers that follow a formula of `qsl_envs.participants.quotes`, at desks that quote.
+
+They act in one symbol or in several, with sizes or by a choice, and in the model of Avellaneda and Stoikov; there
+prices, times and lots are the model's own, elsewhere ticks, seconds and lots.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from baselines.policies.desk import CHOICE, MODEL, QUOTES, Desk
+from baselines.policies.protocol import Scripted
+from baselines.policies.rows import as_rows, fixed_rows, glft_rows
+from baselines.policies.search import Space, Span
+from qsl_envs.participants.quotes import base_spread, glft_slope
+
+FULL_SHIFT = (0.1, 2.0)
+"""Ticks by which a full inventory moves the quotes, as shares of the largest offset: what the tuner looks between."""
+
+
+@dataclass(frozen=True)
+class Maker(Scripted):
+    """Base of the makers: one quote of `qty` lots a side and symbol."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset({QUOTES, CHOICE, MODEL})
+
+    def ask_for(self, bid: np.ndarray, ask: np.ndarray, qty: float) -> np.ndarray:
+        """Actions that quote at these offsets, float64 (n x symbol,)."""
+        shape = (-1, self.desk.num_symbols)
+        return self.desk.quotes(bid.reshape(shape), ask.reshape(shape), qty, qty)
+
+    def together(self, held: np.ndarray, common: float) -> np.ndarray:
+        """What counts as inventory of each symbol, float64 (n x symbol,): its own, and `common` times the others'.
+
+        With prices of equal volatility and correlation `common` it is the row of the covariance matrix times the
+        inventories, which is what leans on a symbol's quotes when several are held (Gueant 2017, section 5).
+        """
+        if held.shape[1] > 1 and common:
+            held = held + common * (held.sum(1, keepdims=True) - held)
+        return np.ascontiguousarray(held.reshape(-1))
+
+
+def half_spreads(desk: Desk) -> Span:
+    """Half spreads that the tuner tries."""
+    if desk.model is not None:
+        return Span(0.25 / desk.model.k, 2.0 / desk.model.k, log=True)
+    return Span(max(desk.min_offset, 1.0), max(desk.max_offset, 2.0), log=True)
+
+
+def sizes(desk: Desk) -> Space:
+    """Lots that the tuner tries, where the agent says how many."""
+    return {"qty": Span(1.0, desk.max_quote_qty, log=True)} if desk.kind == QUOTES else {}
+
+
+def shifts(desk: Desk) -> Span:
+    """Shifts of the quotes at a full inventory that the tuner tries."""
+    scale = 1.0 / desk.model.k if desk.model is not None else desk.max_offset
+    return Span(FULL_SHIFT[0] * scale, FULL_SHIFT[1] * scale, log=True)
+
+
+def commons(desk: Desk) -> Space:
+    """Shares of other symbols' inventories that the tuner tries, where there are others."""
+    return {"common": Span(0.0, 1.0)} if desk.num_symbols > 1 else {}
+
+
+@dataclass(frozen=True)
+class FixedSpread(Maker):
+    """Quotes at a constant distance on both sides of the known mid, whatever it holds."""
+
+    half_spread: float = 2.0
+    qty: float = 1.0
+    name: ClassVar[str] = "fixed spread"
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        held = self.together(self.desk.shares(obs), 0.0)
+        bid, ask = np.empty(len(held)), np.empty(len(held))
+        fixed_rows(held, 2.0 * self.half_spread, 0.0, bid, ask)
+        return self.ask_for(bid, ask, self.qty)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {"half_spread": half_spreads(desk), **sizes(desk)}
+
+
+@dataclass(frozen=True)
+class InventorySkew(Maker):
+    """A fixed spread that moves against the inventory: by `skew` when the observed inventory is 1, the limit."""
+
+    half_spread: float = 2.0
+    skew: float = 2.0
+    qty: float = 1.0
+    common: float = 0.0
+    """share of the other symbols' inventories that counts too"""
+    name: ClassVar[str] = "inventory skew"
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        held = self.together(self.desk.shares(obs), self.common)
+        bid, ask = np.empty(len(held)), np.empty(len(held))
+        fixed_rows(held, 2.0 * self.half_spread, self.skew, bid, ask)
+        return self.ask_for(bid, ask, self.qty)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+
+
+@dataclass(frozen=True)
+class AvellanedaStoikov(Maker):
+    """The inventory strategy of Avellaneda and Stoikov (2008), equations 29 and 30: `quotes.as_quotes`."""
+
+    gamma: float = 0.01
+    """risk aversion, per unit of price and lot"""
+    sigma: float = 1.0
+    """volatility of the mid, price per square root of time"""
+    k: float = 0.5
+    """how fast fills thin out with distance, per unit of price"""
+    qty: float = 1.0
+    common: float = 0.0
+    """correlation of the symbols"""
+    name: ClassVar[str] = "Avellaneda-Stoikov"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "gamma": (1e-12, 1e6), "sigma": (1e-9, 1e9), "k": (1e-9, 1e9),
+    }  # fmt: skip
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        held = self.together(self.desk.lots(obs), self.common)
+        left = np.repeat(self.desk.time_left(obs), self.desk.num_symbols)
+        bid, ask = np.empty(len(held)), np.empty(len(held))
+        as_rows(held, left, self.gamma, self.sigma, self.k, bid, ask)
+        return self.ask_for(bid, ask, self.qty)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+
+    @classmethod
+    def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:
+        """`skew` is the shift of a full inventory's quotes at the start, `half_spread` what is left of half the spread
+        at the close.
+        """
+        point = dict(point)
+        half, shift = point.pop("half_spread"), point.pop("skew")
+        gamma = shift / (sigma**2 * desk.session_s * desk.inventory_scale)
+        return {"gamma": gamma, "sigma": sigma, "k": gamma / math.expm1(gamma * half), **point}
+
+
+@dataclass(frozen=True)
+class Glft(Maker):
+    """The stationary quotes of Gueant, Lehalle and Fernandez-Tapia (2013), in closed form: `quotes.glft_offsets`."""
+
+    gamma: float = 0.01
+    sigma: float = 1.0
+    k: float = 0.5
+    a: float = 1.0
+    """fill intensity at the mid, per unit of time"""
+    qty: float = 1.0
+    common: float = 0.0
+    name: ClassVar[str] = "GLFT"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {**AvellanedaStoikov.ranges, "a": (1e-9, 1e12)}
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        held = self.together(self.desk.lots(obs), self.common)
+        bid, ask = np.empty(len(held)), np.empty(len(held))
+        half_base = 0.5 * float(base_spread(self.gamma, self.k))
+        glft_rows(held, half_base, float(glft_slope(self.a, self.k, self.gamma, self.sigma)), bid, ask)
+        return self.ask_for(bid, ask, self.qty)
+
+    @classmethod
+    def space(cls, desk: Desk, sigma: float) -> Space:
+        found = {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+        return {**found, "ratio": Span(0.01, 1.0, log=True)}
+
+    @classmethod
+    def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:
+        """`half_spread` is that of a maker without inventory risk, `skew` the shift of a full inventory's quotes,
+        `ratio` is gamma / k.
+        """
+        point = dict(point)
+        half, shift, ratio = point.pop("half_spread"), point.pop("skew"), point.pop("ratio")
+        k = math.log1p(ratio) / (ratio * half)
+        gamma, slope = ratio * k, shift / desk.inventory_scale
+        a = sigma**2 * gamma / (2.0 * k * slope**2) * (1.0 + ratio) ** (1.0 + 1.0 / ratio)
+        return {"gamma": gamma, "sigma": sigma, "k": k, "a": a, **point}
