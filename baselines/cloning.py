@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
-from baselines.ppo import Agent, observation_names_of, save_policy
 from baselines.policies.protocol import Policy
+from baselines.ppo import Agent, observation_names_of, save_policy
 
 STIR = 0.3
 """Standard deviation of the noise on the teacher's actions while it is watched: the clone must know what to do beside

@@ -25,9 +25,12 @@ from baselines import ppo
 from baselines.cloning import clone
 from baselines.evaluate import Worlds, evaluate
 from baselines.pictures import draw_book, draw_episode, draw_learning, draw_results
+from baselines.policies.desk import Desk
+from baselines.policies.makers import AvellanedaStoikov, FixedSpread, InventorySkew
+from baselines.policies.plain import DoNothing
+from baselines.policies.protocol import Policy
 from baselines.report import Report, Results, finding, text_table, write_report
 from baselines.run_files import ProgressLine, clock_text, commit
-from baselines.scripted import AvellanedaStoikov, Desk, DoNothing, FixedSpread, InventorySkew, Policy
 from baselines.trace import watch
 from baselines.tune import Tuned, save_tuned, tune
 from baselines.twin import Measures, measure, sessions, task_options, twin_options
@@ -44,6 +47,9 @@ MIN_SESSIONS = 8
 """Sessions that must fit the part of the day that is evaluated on; they are made shorter for that."""
 MAX_SESSIONS = 256
 TUNING_WORLDS = 64
+TRIES = 12
+"""Of each scripted maker."""
+MAKERS = (FixedSpread.name, InventorySkew.name, AvellanedaStoikov.name)
 FRAMES_AN_UPDATE = 30_720
 LEARNER = "PPO"
 REFERENCE = FixedSpread.name
@@ -112,10 +118,9 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     setting = read_setting(args)
     say(2, "tuning the scripted makers on the first 60 %, twelve tries each")
-    tuned = tune(setting.training(TUNING_WORLDS), tell=ProgressLine("      "))
-    save_tuned(
-        args.out / "tuned.json", tuned, {"day": setting.name, "worlds": TUNING_WORLDS, "options": setting.options}
-    )
+    tuned = tune(setting.training(TUNING_WORLDS), MAKERS, TRIES, tell=ProgressLine("      "))
+    about = {"day": setting.name, "worlds": TUNING_WORLDS, "options": setting.options, "commit": commit()}
+    save_tuned(args.out / "tuned.json", tuned, about)
     for name, best in tuned.items():
         print(f"      {name}: {_words(best.parameters)}")
     policy, curve, teacher = learn(setting, tuned, args)

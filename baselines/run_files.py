@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from qsl_envs.errors import DataError, require_extra
 
 VERSION = 1
@@ -21,6 +19,8 @@ VERSION = 1
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values; what stood there stays until the new file is whole."""
+    import torch
+
     new = path.with_suffix(".new")
     torch.save({"version": VERSION, **content}, new)
     new.replace(path)
@@ -29,6 +29,8 @@ def write_tensors(path: Path, content: dict[str, Any]) -> None:
 def read_tensors(path: Path) -> dict[str, Any]:
     """Read a file of `write_tensors`; nothing in it is run. Raises: DataError if it is something else."""
     import pickle
+
+    import torch
 
     try:
         content = torch.load(path, weights_only=True)

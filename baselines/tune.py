@@ -1,13 +1,13 @@
 """Chooses parameters of scripted policies on training worlds: as many tries for each, on the same worlds.
 
-`python -m baselines.tune` tunes for an environment with its default settings and writes what it found, every try
-included, so that a table can cite it.
+What is tried does not depend on what was found: `budget` points fill each policy's space evenly, and every try is kept,
+so that a table can say of how many the best one is the best. `qsl tune` is the command.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,34 +15,52 @@ from typing import Any
 import numpy as np
 
 from baselines.evaluate import Worlds, bootstrap, evaluate
-from baselines.run_files import ProgressLine, commit
-from baselines.scripted import AvellanedaStoikov, Desk, DoNothing, FixedSpread, InventorySkew, Policy, build, candidates
+from baselines.policies.desk import Desk
+from baselines.policies.library import POLICIES, build, candidates, names_at
+from baselines.policies.plain import DoNothing
+from baselines.policies.protocol import Policy
 
-TUNED = (FixedSpread.name, InventorySkew.name, AvellanedaStoikov.name)
-"""Policies that have parameters."""
+BUDGET = 16
+"""Tries of each policy that has parameters."""
+LEAST_SIGMA = 1e-3
+
+Tell = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best setting of one policy, and every try: parameters, mean score, interval."""
+    """The best setting of one policy, and every try: parameters, mean score, interval, mean P&L."""
 
     name: str
     parameters: dict[str, float]
     tries: list[dict[str, Any]]
+
+    @property
+    def score(self) -> float:
+        """Mean score of the best try."""
+        return max(one["score"] for one in self.tries)
 
     def build(self, desk: Desk) -> Policy:
         """The policy with the best setting."""
         return build(self.name, desk, self.parameters)
 
 
+def tunable(desk: Desk) -> tuple[str, ...]:
+    """Names of the policies at a desk that have something to tune."""
+    return tuple(name for name in names_at(desk.kind) if POLICIES[name].space(desk, 1.0))
+
+
 def measure_sigma(worlds: Worlds) -> float:
-    """Volatility of the true mid in a market left alone, ticks per square root of a second.
+    """Volatility of the true mid in a market left alone, ticks per square root of a second; at the desk of a model,
+    what the model says.
 
     Over changes of the mid from step to step, in all worlds together.
     """
     envs = worlds.make(worlds.block)
     try:
         desk = Desk.of(envs)
+        if desk.model is not None:
+            return max(desk.model.sigma, LEAST_SIGMA)
         policy = DoNothing(desk)
         obs, info = envs.reset(seed=worlds.first_seed)
         mids, going = [np.array(info["account"]["mid"], np.float64)], np.ones(envs.num_envs, bool)
@@ -53,86 +71,60 @@ def measure_sigma(worlds: Worlds) -> float:
             mids.append(np.array(info["account"]["mid"], np.float64))
             changes.append((mids[-1] - mids[-2])[going])
         variance = np.mean(np.concatenate(changes) ** 2)
-        return max(float(np.sqrt(variance / (desk.step_ns * 1e-9))), 1e-3)
+        return max(float(np.sqrt(variance / desk.step_s)), LEAST_SIGMA)
     finally:
         envs.close()
 
 
 def tune(
-    worlds: Worlds, names: Sequence[str] = TUNED, tell: Callable[[float, str], None] | None = None
+    worlds: Worlds, names: Sequence[str] | None = None, budget: int = BUDGET, tell: Tell | None = None
 ) -> dict[str, Tuned]:
     """Try every candidate of every policy on the same worlds; the best mean score wins, the earlier one among equals.
 
     Args:
         worlds: training worlds.
-        tell: takes the share that is done and a line about it.
+        names: policies of the library; None: all that have parameters at this desk.
+        budget: tries of each.
+        tell: takes the share that is complete and a line about it.
     """
-    sigma = measure_sigma(worlds)
     envs = worlds.make(1)
     desk = Desk.of(envs)
     envs.close()
-    grid = [(name, parameters) for name in names for parameters in candidates(name, desk, sigma)]
-    labels = [f"{name} {n}" for n, (name, _) in enumerate(grid)]
-    policies = {label: build(name, desk, parameters) for label, (name, parameters) in zip(labels, grid)}
+    sigma = measure_sigma(worlds)
+    names = tunable(desk) if names is None else names
+    grid = {name: candidates(name, desk, budget, sigma) for name in names}
+    policies = {
+        label(name, n): build(name, desk, parameters) for name in grid for n, parameters in enumerate(grid[name])
+    }
     results = evaluate(policies, worlds, tell)
-    found: dict[str, Tuned] = {}
-    for name in names:
-        tries = []
-        for label, (of, parameters) in zip(labels, grid):
-            if of == name:
-                score = bootstrap(results[label]["score"])
-                pnl = float(results[label]["pnl"].mean())
-                tries.append({"parameters": parameters, "score": score.mean, "interval": score[1:], "pnl": pnl})
-        best = max(tries, key=lambda t: t["score"])
-        found[name] = Tuned(name, best["parameters"], tries)
-    return found
+    return {name: chosen(name, grid[name], [results[label(name, n)] for n in range(len(grid[name]))]) for name in names}
 
 
-def save_tuned(path: Path, found: dict[str, Tuned], about: dict[str, Any]) -> None:
+def label(name: str, n: int) -> str:
+    """What try n of a policy is called."""
+    return f"{name} {n}"
+
+
+def chosen(name: str, tried: Sequence[dict[str, float]], results: Sequence[Mapping[str, np.ndarray]]) -> Tuned:
+    """The best of the tries of one policy, by its mean score over worlds."""
+    tries = []
+    for parameters, found in zip(tried, results):
+        score = bootstrap(found["score"])
+        pnl = float(np.mean(found["pnl"]))
+        tries.append({"parameters": parameters, "score": score.mean, "interval": [score.low, score.high], "pnl": pnl})
+    best = max(tries, key=lambda one: one["score"])
+    return Tuned(name, best["parameters"], tries)
+
+
+def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any]) -> None:
     """Write what was found, and on what, as JSON."""
-    content = {"about": {**about, "commit": commit()}}
+    content: dict[str, Any] = {"about": dict(about)}
     content["policies"] = {name: {"parameters": t.parameters, "tries": t.tries} for name, t in found.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def load_tuned(path: Path) -> dict[str, Tuned]:
     """Read what `save_tuned` wrote."""
     content = json.loads(path.read_text())["policies"]
     return {name: Tuned(name, entry["parameters"], entry["tries"]) for name, entry in content.items()}
-
-
-@dataclass
-class Args:
-    """Settings of the tuner."""
-
-    env_id: str = "qsl/MarketMaking-v0"
-    """environment, with its default settings"""
-    count: int = 256
-    """training worlds, the same for every try"""
-    out: Path = Path("runs/tuned.json")
-    """file to write"""
-
-
-def main(args: Args) -> None:
-    """Tune and print the winners."""
-    import gymnasium as gym
-    from gymnasium.vector import AutoresetMode
-
-    import qsl_envs  # noqa: F401  registers the environments
-
-    def make(num_envs: int) -> gym.vector.VectorEnv:
-        return gym.make_vec(
-            args.env_id, num_envs=num_envs, split="train", autoreset_mode=AutoresetMode.SAME_STEP, step_info=True
-        )
-
-    found = tune(Worlds(make, args.count, block=min(256, args.count)), tell=ProgressLine("tuning "))
-    save_tuned(args.out, found, {"env_id": args.env_id, "split": "train", "worlds": args.count})
-    for name, tuned in found.items():
-        print(f"{name:20} {max(t['score'] for t in tuned.tries):12.2f}  {tuned.parameters}")
-
-
-if __name__ == "__main__":
-    import tyro
-
-    main(tyro.cli(Args, description=__doc__))

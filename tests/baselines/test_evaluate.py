@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from baselines.evaluate import METRICS, RECORDED, Worlds, bootstrap, evaluate, paired, verdict
-from baselines.scripted import Desk, DoNothing, FixedSpread, InventorySkew, Random
+from baselines.policies.desk import Desk
+from baselines.policies.makers import FixedSpread, InventorySkew
+from baselines.policies.plain import DoNothing, Random
 from baselines.tune import load_tuned, measure_sigma, save_tuned, tune
 from qsl_envs.registration import ENVIRONMENTS
 from tests.baselines.toys import Shop, Steering
@@ -144,7 +146,7 @@ def test_every_environment_can_be_evaluated(env_id):
 
 def test_the_tuner_finds_the_best_of_its_candidates(tmp_path):
     worlds = Worlds(Shop, 40, block=40)
-    found = tune(worlds, ["fixed spread"])["fixed spread"]
+    found = tune(worlds, ["fixed spread"], budget=12)["fixed spread"]
     by_hand = {}
     for tried in found.tries:
         policy = FixedSpread(DESK, **tried["parameters"])

@@ -97,7 +97,8 @@ def test_torchscript_answers_the_same(name, tmp_path):
 
 
 def test_a_scripted_policy_is_its_name_and_parameters(tmp_path):
-    from baselines.scripted import Desk, InventorySkew
+    from baselines.policies.desk import Desk
+    from baselines.policies.makers import InventorySkew
 
     policy = InventorySkew(Desk.of(Shop(1)), 2.0, 3.0, 1.0)
     folder = portable.save_scripted(tmp_path / "skew", policy, Shop(1))

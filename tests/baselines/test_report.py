@@ -10,8 +10,10 @@ import pytest
 
 from baselines.evaluate import METRICS, Worlds, evaluate
 from baselines.pictures import draw_book, draw_episode, draw_learning, draw_results
+from baselines.policies.desk import Desk
+from baselines.policies.makers import FixedSpread, InventorySkew
+from baselines.policies.plain import DoNothing
 from baselines.report import Report, finding, html_table, text_table, write_report
-from baselines.scripted import Desk, DoNothing, FixedSpread, InventorySkew
 from baselines.trace import watch
 from tests.baselines.toys import Shop
 

@@ -260,6 +260,7 @@ class Shop(Toy):
     """
 
     observation_names = ("inventory", "time_left", "spread")
+    action_names = ("bid_offset", "ask_offset", "bid_size", "ask_size")
     min_offset, max_offset, max_quote_qty, max_inventory = 0, 8, 2, 10
     step_ns, session_ns = 500_000_000, 20 * 500_000_000
     SHOWN = ("mid", "inventory", "fees", "fills", "volume", "taker_lots")
