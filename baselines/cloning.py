@@ -2,56 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
+from torch import Tensor
 
+from baselines.networks import Actor
 from baselines.policies.protocol import Policy
-from baselines.ppo import Agent, observation_names_of, save_policy
+from baselines.portable import save_actor
+from baselines.rollouts import spec_of
 
 STIR = 0.3
-"""Standard deviation of the noise on the teacher's actions while it is watched: the clone must know what to do beside
-the teacher's own path."""
+"""Standard deviation of the noise on the teacher's actions while it is watched, and the share of its choices that are
+replaced by even draws: the clone must know what to do beside the teacher's own path."""
 
 
 def clone(
     teacher: Policy, envs: VectorEnv, path: Path, *, steps: int = 120, passes: int = 30, seed: int = 0, hidden: int = 64
 ) -> float:
-    """Fit a new policy to a teacher's actions and write it, for `ppo.Args.init`.
+    """Fit a new policy to a teacher's actions and write its folder, for `ppo.Args.init`.
 
     Args:
-        teacher: acts in [-1, 1].
+        teacher: acts in [-1, 1], or by whole numbers where the environment wants them.
         envs: training worlds, reset here; `steps` of each are watched.
+        path: folder of the policy.
         passes: over the frames watched, in minibatches of 512.
-    Returns: the mean squared difference of actions on the frames watched.
+    Returns: the mean squared difference of actions on the frames watched, or the share of choices that differ.
     """
+    obs, wanted = watch(teacher, envs, steps, seed)
     torch.manual_seed(seed)
+    actor = Actor(spec_of(envs, hidden=(hidden, hidden)))
+    difference = imitate(actor, obs, wanted, passes, seed)
+    name = getattr(teacher, "name", type(teacher).__name__)
+    save_actor(path, actor, envs, name=f"clone of {name}", seed=seed, frames=len(obs))
+    return difference
+
+
+def watch(teacher: Policy, envs: VectorEnv, steps: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Observations float32 (frames, obs_dim) on a path beside the teacher's, and what the teacher does there."""
     chance = np.random.default_rng(seed)
     teacher.reset(seed + np.arange(envs.num_envs))
     obs = envs.reset(seed=seed)[0]
     seen, wanted = [], []
     for _ in range(steps):
         seen.append(np.array(obs, np.float32))
-        wanted.append(teacher(obs))
-        stirred = wanted[-1] + STIR * chance.standard_normal(wanted[-1].shape)
-        obs = envs.step(np.clip(stirred, -1, 1).astype(np.float32))[0]
-    rows, targets = torch.tensor(np.concatenate(seen)), torch.tensor(np.concatenate(wanted))
-    agent = Agent(rows.shape[1], targets.shape[1], hidden)
-    agent.obs_moments.update(rows)
-    rows = agent.normalize(rows)
-    optimizer = torch.optim.Adam(agent.policy.parameters(), lr=2e-3)
-    noise = torch.Generator().manual_seed(seed)
+        wanted.append(np.array(teacher(seen[-1])))
+        obs = envs.step(stirred(wanted[-1], envs, chance))[0]
+    return torch.tensor(np.concatenate(seen)), torch.tensor(np.concatenate(wanted))
+
+
+def stirred(actions: np.ndarray, envs: VectorEnv, chance: np.random.Generator) -> np.ndarray:
+    """Actions with noise; choices, some of them replaced."""
+    if np.issubdtype(actions.dtype, np.integer):
+        other = chance.integers(envs.single_action_space.n, size=actions.shape)
+        return np.where(chance.random(actions.shape) < STIR, other, actions)
+    return np.clip(actions + STIR * chance.standard_normal(actions.shape), -1, 1).astype(np.float32)
+
+
+def imitate(actor: Actor, obs: Tensor, wanted: Tensor, passes: int, seed: int) -> float:
+    """Fit an actor to what was done: squared differences of actions, or cross entropy of choices.
+
+    Args:
+        obs, wanted: from `watch`; the actor's moments are those of `obs` from then on.
+    Returns: see `clone`.
+    """
+    actor.obs_moments.update(obs)
+    rows = actor.normalize(obs)
+    discrete = actor.spec.head == "categorical"
+    loss_of: Callable[[Tensor, Tensor], Tensor] = (
+        torch.nn.functional.cross_entropy if discrete else torch.nn.functional.mse_loss
+    )
+    optimizer = torch.optim.Adam(actor.parameters(), lr=2e-3)
+    order = torch.Generator().manual_seed(seed)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, passes)
     for _ in range(passes):
-        for batch in torch.randperm(len(rows), generator=noise).split(512):
-            loss = ((agent.policy(rows[batch]) - targets[batch]) ** 2).mean()
+        for batch in torch.randperm(len(rows), generator=order).split(512):
+            out = actor.outputs(rows[batch])[0]
+            loss = loss_of(out, wanted[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         schedule.step()
     with torch.inference_mode():
-        difference = ((agent.policy(rows).clamp(-1, 1) - targets) ** 2).mean().item()
-    save_policy(path, agent, observation_names_of(envs), {"teacher": getattr(teacher, "name", type(teacher).__name__)})
-    return difference
+        found = actor.action_of(actor.outputs(rows)[0])
+        return float((found != wanted).float().mean() if discrete else ((found - wanted) ** 2).mean())

@@ -22,6 +22,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 import qsl_envs
 from baselines import ppo
+from baselines.acting import NetworkPolicy
 from baselines.cloning import clone
 from baselines.evaluate import Worlds, evaluate
 from baselines.pictures import draw_book, draw_episode, draw_learning, draw_results
@@ -197,7 +198,7 @@ def learn(
         num_threads=args.threads,
         minibatch_size=FRAMES_AN_UPDATE // 4,
         init_log_std=-1.4,
-        init=str(args.out / "start.pt"),
+        init=str(args.out / "start"),
         critic_updates=5,
         out=str(args.out / "ppo"),
     )
@@ -217,7 +218,7 @@ def learn(
         agent, curve = ppo.train(replace(settings, total_frames=frames), envs, ProgressLine("      "))
     finally:
         envs.close()
-    return ppo.Policy(agent), curve, teacher.name
+    return NetworkPolicy(agent.actor, LEARNER), curve, teacher.name
 
 
 def policies_of(setting: Setting, learned: Policy, tuned: dict[str, Tuned]) -> dict[str, Policy]:

@@ -229,6 +229,11 @@ class Actor(nn.Module):
 
     def action_of(self, out: Tensor, noise: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """The action that the head's outputs and the noise make; see `act`."""
+        drawn = self.draw(out, noise, mask)
+        return drawn.clamp(-1.0, 1.0) if self.spec.head == "gaussian" else drawn
+
+    def draw(self, out: Tensor, noise: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """The same as `log_prob` takes it: a Gaussian's action before it is cut to [-1, 1]."""
         head = self.spec.head
         if head == "categorical":
             logits = masked_logits(out, mask)
@@ -239,7 +244,7 @@ class Actor(nn.Module):
             mean, log_std = squashed_parts(out)
             return torch.tanh(mean if noise is None else mean + log_std.exp() * noise)
         assert self.log_std is not None
-        return (out if noise is None else out + self.log_std.exp() * noise).clamp(-1.0, 1.0)
+        return out if noise is None else out + self.log_std.exp() * noise
 
     # --- what a stochastic policy gradient needs
 

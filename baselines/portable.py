@@ -222,6 +222,12 @@ def _load_scripted(folder: Path, manifest: dict[str, Any], env: Any, role: str |
 
 def _load_actor(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
     from baselines.acting import NetworkPolicy
+
+    actor = _read_actor(folder)
+    return NetworkPolicy(actor, manifest.get("name", folder.name), sample=bool(manifest.get("sample", False)))
+
+
+def _read_actor(folder: Path) -> Any:
     from baselines.networks import Actor, ActorSpec
     from baselines.run_files import read_tensors
 
@@ -231,7 +237,7 @@ def _load_actor(folder: Path, manifest: dict[str, Any], env: Any, role: str | No
         actor.load_state_dict(content["state"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{folder / TENSORS} does not hold the actor that it names: {error}") from error
-    return NetworkPolicy(actor, manifest.get("name", folder.name), sample=bool(manifest.get("sample", False)))
+    return actor
 
 
 def _load_sb3(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
@@ -255,3 +261,12 @@ def save_actor(folder: str | Path, actor: Any, env: Any, role: str | None = None
     """Write a network; `facts` go into the manifest (`name`, `seed`, `frames`, `sample`, ...)."""
     content = {"spec": actor.spec.plain(), "state": actor.state_dict()}
     return save_policy(folder, "actor", content, manifest_of(env, role, **facts))
+
+
+def load_actor(folder: str | Path, env: Any, role: str | None = None) -> Any:
+    """The `Actor` of a policy's folder, to go on learning with. Raises: as `load_policy`, and for another kind."""
+    folder = Path(folder)
+    kind = read_manifest(folder)["kind"]
+    require(kind == "actor", str(folder / MANIFEST), "kind", "actor, to learn on from it", kind)
+    load_policy(folder, env, role)
+    return _read_actor(folder)

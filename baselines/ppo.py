@@ -1,6 +1,7 @@
-"""PPO with continuous actions on a native vector environment, in one file, to be read from top to bottom.
+"""PPO on a native vector environment, in one file, to be read from top to bottom.
 
-`python -m baselines.ppo --help` lists the settings; `docs/baselines.md` lists every detail with its source.
+`python -m baselines.ppo --help` lists the settings; `docs/training.md` lists every detail with its source. What happens
+between agent and environment is in `rollouts.py`, the networks are in `networks.py`.
 """
 
 from __future__ import annotations
@@ -8,19 +9,21 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from baselines.run_files import Log, ProgressLine, clock_text, commit, read_tensors, write_tensors
-from qsl_envs.errors import ConfigError, require
+from baselines.networks import Actor, ActorSpec, Moments, mlp
+from baselines.portable import load_actor, save_actor
+from baselines.rollouts import Collector, Rollout, make_envs, spec_of
+from baselines.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
+from qsl_envs.errors import require
 
 SEEDS_APART = 1_000_000
 """Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
@@ -51,7 +54,7 @@ class Args:
     learning_rate: float = 3e-4
     """of Adam at the start; it falls linearly to a twentieth of it"""
     gamma: float = 0.99
-    """discount of a step"""
+    """discount of `step_ns`; where decisions are made on fills a step is discounted by the time that it took"""
     gae_lambda: float = 0.97
     """weight of longer returns in the advantage (GAE)"""
     num_epochs: int = 4
@@ -73,11 +76,11 @@ class Args:
     init_log_std: float = -0.7
     """logarithm of the noise's standard deviation at the start"""
     init: str = ""
-    """policy.pt to start from, a clone of a scripted policy for example; its noise starts at `init_log_std` again"""
+    """folder of a policy to start from, a clone of a scripted one say; its noise starts at `init_log_std` again"""
     critic_updates: int = 0
     """first updates that fit the value only: a value that knows nothing would spoil a policy to start from"""
     out: str = "runs/ppo"
-    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy.pt"""
+    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     checkpoint_every: int = 50
     """updates between two checkpoints; new worlds start there, so that a resumed run is the same run"""
     resume: bool = False
@@ -118,81 +121,51 @@ class Args:
         return replace(self, **small, minibatch_size=64, total_frames=2 * small["num_envs"] * small["num_steps"])
 
 
-class Moments(nn.Module):
-    """Running mean and variance of rows, merged batch by batch (Chan, Golub and LeVeque 1979)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
-        self.register_buffer("var", torch.ones(width, dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-
-    def update(self, rows: Tensor) -> None:
-        """Take in rows (n, width)."""
-        rows = rows.double()
-        var, mean = torch.var_mean(rows, dim=0, correction=0)
-        total = self.count + len(rows)
-        shift = mean - self.mean
-        spread = self.var * self.count + var * len(rows) + shift**2 * self.count * len(rows) / total
-        self.mean += shift * len(rows) / total
-        self.var.copy_(spread / total)
-        self.count.copy_(total)
-
-    def scale(self) -> Tensor:
-        """Standard deviation, float32 (width,); 1 where nothing varies."""
-        return torch.where(self.var > 1e-8, self.var, 1.0).sqrt().float()
-
-
 class Agent(nn.Module):
-    """Normalisation, policy and value: everything that a trained run needs to act.
+    """Policy and value, two networks of one shape on observations that are normalised alike.
 
     Args:
-        obs_dim, action_dim: widths of an observation and of an action in [-1, 1].
+        spec: of the policy.
+        log_std: see `Actor`.
     """
 
-    def __init__(self, obs_dim: int, action_dim: int, hidden: int = 64, init_log_std: float = -0.7) -> None:
+    def __init__(self, spec: ActorSpec, log_std: float = -0.7) -> None:
         super().__init__()
-        self.obs_moments = Moments(obs_dim)
+        self.actor = Actor(spec, log_std=log_std)
+        self.critic = mlp(spec.obs_dim, spec.hidden, 1, activation=spec.activation)
         self.return_moments = Moments(1)
-        self.policy = mlp(obs_dim, hidden, action_dim, last_gain=0.01)
-        self.value = mlp(obs_dim, hidden, 1, last_gain=1.0)
-        self.log_std = nn.Parameter(torch.full((action_dim,), init_log_std))
 
-    def normalize(self, obs: Tensor) -> Tensor:
-        """Observations (n, obs_dim) in standard deviations from the running mean, cut at 10."""
-        return ((obs - self.obs_moments.mean.float()) / self.obs_moments.scale()).clamp(-10, 10)
+    @classmethod
+    def of(cls, envs: VectorEnv, args: Args) -> Agent:
+        """An agent for these environments."""
+        return cls(spec_of(envs, hidden=(args.hidden, args.hidden)), args.init_log_std)
 
-    def log_prob(self, mean: Tensor, actions: Tensor) -> Tensor:
-        """Log density of actions (n, action_dim) under the Gaussian around `mean`; float32 (n,)."""
-        z = (actions - mean) * torch.exp(-self.log_std)
-        return (-0.5 * z**2 - self.log_std - 0.5 * math.log(2 * math.pi)).sum(-1)
+    def value(self, normal: Tensor) -> Tensor:
+        """Values (n,), in standard deviations of the return, of normalised observations (n, obs_dim)."""
+        return self.critic(normal).squeeze(-1)
 
-    def entropy(self) -> Tensor:
-        """Of the Gaussian; it does not depend on the observation."""
-        return (self.log_std + 0.5 * math.log(2 * math.pi * math.e)).sum()
+    def first_state(self, num_rows: int) -> None:
+        """No memory."""
 
-
-def mlp(num_in: int, hidden: int, num_out: int, last_gain: float) -> nn.Sequential:
-    """Two tanh layers and a linear one, orthogonal weights, zero biases."""
-    layers = [nn.Linear(num_in, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, num_out)]
-    for layer, gain in zip(layers, (math.sqrt(2), math.sqrt(2), last_gain)):
-        nn.init.orthogonal_(layer.weight, gain)
-        nn.init.zeros_(layer.bias)
-    return nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+    def step(self, normal: Tensor, state: None) -> tuple[Tensor, Tensor, None]:
+        """Head outputs and values of normalised observations."""
+        return self.actor.outputs(normal)[0], self.value(normal), None
 
 
 class Batch(NamedTuple):
     """Frames of a rollout, first axis: frame."""
 
     obs: Tensor
+    """normalised"""
     actions: Tensor
     log_probs: Tensor
     advantages: Tensor
     targets: Tensor
+    masks: Tensor | None = None
 
 
 def advantages_of(
-    rewards: Tensor, values: Tensor, next_values: Tensor, ended: Tensor, gamma: float, gae_lambda: float
+    rewards: Tensor, values: Tensor, next_values: Tensor, ended: Tensor, discounts: Tensor | float, gae_lambda: float
 ) -> Tensor:
     """Generalised advantage estimation (Schulman et al. 2016, equation 16), float32 (steps, envs).
 
@@ -201,23 +174,41 @@ def advantages_of(
         next_values: value of what followed the step: of the next observation; of the final one where the episode was
             truncated; 0 where it terminated.
         ended: 1.0 where the step ended an episode in either way: nothing after it belongs to it.
+        discounts: of what followed each step, or one number; a step that took k times `step_ns` has gamma^k, as in a
+            semi-Markov decision process (Bradtke and Duff 1994). Lambda counts decisions, whatever time they took.
     """
     advantages = torch.zeros_like(rewards)
     running = torch.zeros_like(rewards[0])
-    errors = rewards + gamma * next_values - values
+    errors = rewards + discounts * next_values - values
+    weights = discounts * gae_lambda * (1.0 - ended)
     for t in range(len(rewards) - 1, -1, -1):
-        running = errors[t] + gamma * gae_lambda * (1.0 - ended[t]) * running
+        running = errors[t] + weights[t] * running
         advantages[t] = running
     return advantages
 
 
-def final_rows(info: dict[str, Any], rows: np.ndarray) -> np.ndarray:
-    """Last observations of the episodes that ended in `rows`, float32 (len(rows), obs_dim)."""
-    return np.stack(list(info["final_obs"][rows])).astype(np.float32)
+def learn(
+    agent: Agent,
+    optimizer: torch.optim.Optimizer,
+    args: Args,
+    order: torch.Generator,
+    rollout: Rollout,
+    advantages: Tensor,
+    act: bool = True,
+) -> dict[str, float]:
+    """Improve a feed-forward agent on the frames of one rollout; see `improve`."""
+    obs = agent.actor.normalize(rollout.obs)
+    parts = (obs, rollout.actions, rollout.log_probs, advantages, advantages + rollout.values, rollout.masks)
+    batch = Batch(*(x if x is None else x.reshape(-1, *x.shape[2:]) for x in parts))
+    return improve(agent, optimizer, args, order, batch, act)
 
 
 def train(
-    args: Args, envs: VectorEnv | None = None, tell: Callable[[float, str], None] | None = None
+    args: Args,
+    envs: VectorEnv | None = None,
+    tell: Callable[[float, str], None] | None = None,
+    make_agent: Callable[[VectorEnv, Args], Agent] = Agent.of,
+    learn: Callable[..., dict[str, float]] = learn,
 ) -> tuple[Agent, list[dict[str, float]]]:
     """Learn, writing the run into `args.out`.
 
@@ -225,6 +216,7 @@ def train(
         args: settings.
         envs: the environments; None makes them from `args.env_id`. Closed in that case only.
         tell: takes the share that is done and a line about it; None prints both.
+        make_agent, learn: another kind of agent and how it learns from a rollout (`ppo_lstm.py`).
 
     Returns: the trained agent, and one row an update: frames, seconds, mean return and length of the episodes that
         ended since the last one (NaN when none did), losses.
@@ -237,219 +229,136 @@ def train(
 
     # 1 seeds and threads
     torch.manual_seed(args.seed)
-    noise = torch.Generator().manual_seed(args.seed)
+    order = torch.Generator().manual_seed(args.seed)
     torch.set_num_threads(args.torch_threads)
 
-    # 2 environments
+    # 2 environments and agent
     made_here = envs is None
     if envs is None:
-        envs = gym.make_vec(
-            args.env_id,
-            num_envs=args.num_envs,
-            split=args.split,
-            num_threads=args.num_threads,
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            **json.loads(args.env_options),
-        )
-    mode = envs.metadata.get("autoreset_mode")
-    require(mode == AutoresetMode.SAME_STEP, "ppo.train", "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
+        envs = make_envs(args.env_id, args.num_envs, json.loads(args.env_options), args.split, args.num_threads)
     require(envs.num_envs == args.num_envs, "ppo.train", "envs.num_envs", f"{args.num_envs}", envs.num_envs)
-    box = envs.single_action_space
-    if not (isinstance(box, gym.spaces.Box) and np.all(box.low == -1) and np.all(box.high == 1)):
-        raise ConfigError(f"ppo.train needs actions in a Box from -1 to 1, was {box}")
-    obs_dim, action_dim = envs.single_observation_space.shape[0], box.shape[0]
-    agent = Agent(obs_dim, action_dim, args.hidden, args.init_log_std)
+    collector = Collector(envs, args.num_steps, args.gamma, args.seed + SEEDS_APART)
+    agent = make_agent(envs, args)
     if args.init:
-        agent.load_state_dict(load_policy(args.init, observation_names_of(envs)).agent.state_dict())
-        nn.init.constant_(agent.log_std, args.init_log_std)
-    optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5)
+        agent.actor.load_state_dict(load_actor(args.init, envs).state_dict())
+        if agent.actor.log_std is not None:
+            nn.init.constant_(agent.actor.log_std, args.init_log_std)
+    optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5, fused=True)
     curve: list[dict[str, float]] = []
     first_update = 0
     if args.resume:
         saved = read_tensors(out / "checkpoint.pt")
         agent.load_state_dict(saved["agent"])
         optimizer.load_state_dict(saved["optimizer"])
-        noise.set_state(saved["noise"])
+        collector.noise.set_state(saved["noise"])
+        order.set_state(saved["order"])
         first_update, curve = saved["update"], saved["curve"]
     log = Log(asdict(args), out, curve)
 
-    shape = (args.num_steps, args.num_envs)
-    observations = torch.zeros(*shape, obs_dim)
-    actions = torch.zeros(*shape, action_dim)
-    log_probs, rewards, values, next_values, ended = (torch.zeros(shape) for _ in range(5))
-    started, frames_before = time.perf_counter(), sum(row["seconds"] for row in curve[-1:])
+    started, seconds_before = time.perf_counter(), sum(row["seconds"] for row in curve[-1:])
     for update in range(first_update, args.num_updates):
+        # 3 rollout; at a checkpoint new worlds begin, which the number of the update decides
         if update == first_update or update % args.checkpoint_every == 0:
-            worlds = args.seed * SEEDS_APART + update * args.num_envs
-            obs = torch.tensor(envs.reset(seed=worlds)[0], dtype=torch.float32)
+            first_obs = collector.begin(agent, args.seed * SEEDS_APART + update * args.num_envs)
             if update == 0:
-                agent.obs_moments.update(obs)
-            returns, lengths, discounted = (np.zeros(args.num_envs) for _ in range(3))
-        finished_returns, finished_lengths = [], []
+                agent.actor.obs_moments.update(first_obs)
+        rollout = collector.collect(agent)
 
-        # 3 rollout: a step that truncates is followed by the value of its final observation, one that terminates by 0
-        with torch.inference_mode():
-            seen_returns = []
-            for t in range(args.num_steps):
-                observations[t] = obs
-                normal = agent.normalize(obs)
-                mean = agent.policy(normal)
-                actions[t] = mean + torch.exp(agent.log_std) * torch.randn(mean.shape, generator=noise)
-                log_probs[t] = agent.log_prob(mean, actions[t])
-                values[t] = agent.value(normal).squeeze(-1)
-                if t > 0:  # what followed the step before, unless an episode ended there
-                    next_values[t - 1] += (1.0 - ended[t - 1]) * values[t]
-                new_obs, reward, terminated, truncated, info = envs.step(actions[t].clamp(-1, 1).numpy())
-                # The environment may write into its buffer again: copy.
-                obs = torch.tensor(new_obs, dtype=torch.float32)
-                rewards[t] = torch.as_tensor(np.array(reward, np.float32))
-                over = terminated | truncated
-                ended[t] = torch.as_tensor(over.astype(np.float32))
-                next_values[t] = 0.0
-                cut = np.flatnonzero(truncated & ~terminated)
-                if cut.size:
-                    last = torch.tensor(final_rows(info, cut))
-                    next_values[t, cut] = agent.value(agent.normalize(last)).squeeze(-1)
-                returns += reward
-                lengths += 1
-                discounted = discounted * args.gamma + reward
-                seen_returns.append(discounted.copy())
-                if over.any():
-                    finished_returns += returns[over].tolist()
-                    finished_lengths += lengths[over].tolist()
-                    returns[over] = lengths[over] = discounted[over] = 0.0
-            next_values[-1] += (1.0 - ended[-1]) * agent.value(agent.normalize(obs)).squeeze(-1)
-
-            # 4 advantages, of rewards in standard deviations of the discounted return
-            agent.return_moments.update(torch.as_tensor(np.concatenate(seen_returns)).unsqueeze(-1))
-            rewards /= agent.return_moments.scale()
-            advantages = advantages_of(rewards, values, next_values, ended, args.gamma, args.gae_lambda)
+        # 4 advantages, of rewards in standard deviations of the discounted return
+        agent.return_moments.update(rollout.returns.reshape(-1, 1))
+        rewards = rollout.rewards / agent.return_moments.scale()
+        advantages = advantages_of(
+            rewards, rollout.values, rollout.next_values, rollout.ended, rollout.discounts, args.gae_lambda
+        )
 
         # 5 update
-        flat = agent.normalize(observations)
-        targets = advantages + values
-        batch = Batch(*(x.reshape(-1, *x.shape[2:]) for x in (flat, actions, log_probs, advantages, targets)))
-        losses = improve(agent, optimizer, args, noise, batch, update >= args.critic_updates)
-        agent.obs_moments.update(observations.reshape(-1, obs_dim))
+        losses = learn(agent, optimizer, args, order, rollout, advantages, update >= args.critic_updates)
+        agent.actor.obs_moments.update(rollout.obs.flatten(0, 1))
         share = (update + 1) / args.num_updates
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.95 * share)
 
         # 6 progress, checkpoint
         frames = (update + 1) * args.num_envs * args.num_steps
         seconds = time.perf_counter() - started
-        row = {
-            "update": update + 1,
-            "frames": frames,
-            "seconds": frames_before + seconds,
-            "return": float(np.mean(finished_returns)) if finished_returns else math.nan,
-            "length": float(np.mean(finished_lengths)) if finished_lengths else math.nan,
-            "std": agent.log_std.detach().exp().mean().item(),
-            **losses,
-        }
+        row = {"update": update + 1, "frames": frames, "seconds": seconds_before + seconds, **collector.means()}
+        row |= losses
         curve.append(row)
         log.write(row)
         if (update + 1) % args.checkpoint_every == 0:
-            state = {"agent": agent.state_dict(), "optimizer": optimizer.state_dict(), "noise": noise.get_state()}
-            write_tensors(out / "checkpoint.pt", {**state, "update": update + 1, "curve": curve})
+            state = {"agent": agent.state_dict(), "optimizer": optimizer.state_dict(), "order": order.get_state()}
+            state |= {"noise": collector.noise.get_state(), "update": update + 1, "curve": curve}
+            write_tensors(out / "checkpoint.pt", state)
         speed = (update + 1 - first_update) * args.num_envs * args.num_steps / seconds
         left = clock_text((args.total_frames - frames) / speed)
         text = f"{frames / 1e6:.2f} M frames, {speed / 1e3:.0f} k frames/s, return {row['return']:.2f}, {left} left"
         tell(share, text)
 
     # 7 the policy, with all that it needs to act elsewhere
-    save_policy(out / "policy.pt", agent, observation_names_of(envs), asdict(args))
-    log.close(out / "policy.pt", out / "args.json")
+    facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
+    folder = save_actor(out / "policy", agent.actor, envs, **facts, env_options=json.loads(args.env_options))
+    log.close(*sorted(folder.iterdir()), out / "args.json")
     if made_here:
         envs.close()
     return agent, curve
 
 
 def improve(
-    agent: Agent, optimizer: torch.optim.Optimizer, args: Args, noise: torch.Generator, batch: Batch, act: bool = True
+    agent: Agent, optimizer: torch.optim.Optimizer, args: Args, order: torch.Generator, batch: Batch, act: bool = True
 ) -> dict[str, float]:
     """A few passes of minibatches over one rollout (Schulman et al. 2017, equation 9); returns mean losses.
 
     Args:
+        order: draws the order of the frames.
         act: False fits the value alone.
     """
-    obs, actions, old_log_probs, advantages, targets = batch
-    parts = max(1, math.ceil(len(obs) / args.minibatch_size))
-    sums, count, far = np.zeros(4), 0, False
+    parts = max(1, math.ceil(len(batch.obs) / args.minibatch_size))
+    sums, count = np.zeros(4), 0
     for _ in range(args.num_epochs):
-        for rows in torch.randperm(len(obs), generator=noise).chunk(parts):
-            mean = agent.policy(obs[rows])
-            log_ratio = agent.log_prob(mean, actions[rows]) - old_log_probs[rows]
-            ratio = log_ratio.exp()
-            advantage = advantages[rows]
-            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
-            gain = torch.minimum(advantage * ratio, advantage * ratio.clamp(1 - args.clip, 1 + args.clip)).mean()
-            value_loss = 0.5 * ((agent.value(obs[rows]).squeeze(-1) - targets[rows]) ** 2).mean()
-            entropy = agent.entropy()
-            loss = args.value_coef * value_loss
-            if act:
-                loss = loss - gain - args.entropy_coef * entropy
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(agent.parameters(), args.max_grad_norm)
-            optimizer.step()
-            kl = float((ratio.detach() - 1 - log_ratio.detach()).mean())  # Schulman's low-variance estimate
-            sums += (-gain.item(), value_loss.item(), entropy.item(), kl)
+        for rows in torch.randperm(len(batch.obs), generator=order).chunk(parts):
+            obs, actions, old_log_probs, advantages, targets, masks = (x if x is None else x[rows] for x in batch)
+            out, _ = agent.actor.outputs(obs)
+            log_probs, entropy = agent.actor.log_prob(out, actions, masks), agent.actor.entropy(out, masks)
+            loss, told = losses_of(args, log_probs, old_log_probs, advantages, agent.value(obs), targets, entropy, act)
+            step(agent, optimizer, loss, args.max_grad_norm)
+            sums += told
             count += 1
-            far = bool(args.target_kl) and kl > args.target_kl
-            if far:
-                break
-        if far:
-            break
-    return dict(zip(("policy_loss", "value_loss", "entropy", "kl"), (sums / count).tolist()))
+            if args.target_kl and told[3] > args.target_kl:
+                return dict(zip(LOSSES, (sums / count).tolist()))
+    return dict(zip(LOSSES, (sums / count).tolist()))
 
 
-class Policy:
-    """A trained agent that acts without noise, as `baselines.scripted` policies do."""
-
-    def __init__(self, agent: Agent) -> None:
-        self.agent = agent
-
-    def reset(self, seeds: np.ndarray) -> None:
-        """A new block of worlds. One thread: more could round differently on another machine."""
-        torch.set_num_threads(1)
-
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        """Actions in [-1, 1], float32 (n, action_dim), for observations (n, obs_dim)."""
-        with torch.inference_mode():
-            rows = torch.tensor(obs, dtype=torch.float32)
-            return self.agent.policy(self.agent.normalize(rows)).clamp(-1, 1).numpy()
+LOSSES = ("policy_loss", "value_loss", "entropy", "kl")
 
 
-def observation_names_of(envs: VectorEnv) -> tuple[str, ...]:
-    """Names of the observation's elements, where the environment has them."""
-    return tuple(getattr(envs.unwrapped, "observation_names", ()))
+def losses_of(
+    args: Args,
+    log_probs: Tensor,
+    old_log_probs: Tensor,
+    advantages: Tensor,
+    values: Tensor,
+    targets: Tensor,
+    entropy: Tensor,
+    act: bool = True,
+) -> tuple[Tensor, tuple[float, float, float, float]]:
+    """The loss of a minibatch, tensors (n,), and its parts as `LOSSES` names them."""
+    log_ratio = log_probs - old_log_probs
+    ratio = log_ratio.exp()
+    advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    gain = torch.minimum(advantages * ratio, advantages * ratio.clamp(1 - args.clip, 1 + args.clip)).mean()
+    value_loss = 0.5 * ((values - targets) ** 2).mean()
+    loss = args.value_coef * value_loss
+    if act:
+        loss = loss - gain - args.entropy_coef * entropy
+    kl = (ratio.detach() - 1 - log_ratio.detach()).mean()  # Schulman's low-variance estimate
+    return loss, (-gain.item(), value_loss.item(), entropy.item(), kl.item())
 
 
-def save_policy(path: Path, agent: Agent, observation_names: Sequence[str], settings: dict[str, Any]) -> None:
-    """Write a policy that acts without the run that made it."""
-    about = {"args": settings, "observation_names": list(observation_names), "commit": commit()}
-    write_tensors(path, {"agent": agent.state_dict(), **about})
-
-
-def load_policy(path: str | Path, observation_names: tuple[str, ...] | None = None) -> Policy:
-    """Read a policy.pt; tensors only, nothing in the file is run.
-
-    Args:
-        observation_names: of the environment that it is to act in; None does not compare.
-    Raises: DataError if the file is no such policy; ConfigError if it was trained on other observations.
-    """
-    content = read_tensors(Path(path))
-    names = content["observation_names"]
-    if observation_names is not None and list(observation_names) != names:
-        missing, new = sorted(set(names) - set(observation_names)), sorted(set(observation_names) - set(names))
-        raise ConfigError(
-            f"{path} was trained on other observations: missing here {missing}, unknown to it {new}; order counts too"
-        )
-    state = content["agent"]
-    hidden, obs_dim = state["policy.0.weight"].shape
-    agent = Agent(obs_dim, len(state["log_std"]), hidden)
-    agent.load_state_dict(state)
-    return Policy(agent)
+def step(agent: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, max_grad_norm: float) -> None:
+    """One step down the gradient of a loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(agent.parameters(), max_grad_norm)
+    optimizer.step()
 
 
 if __name__ == "__main__":

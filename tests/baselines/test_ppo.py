@@ -10,9 +10,12 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 from baselines.cloning import clone
-from baselines.ppo import Agent, Args, Batch, Moments, advantages_of, final_rows, improve, load_policy, train
-from qsl_envs.errors import ConfigError, DataError
-from tests.baselines.toys import Salary, Shop, Steering
+from baselines.networks import ActorSpec
+from baselines.portable import load_actor, load_policy
+from baselines.ppo import Agent, Args, Batch, advantages_of, improve, train
+from baselines.rollouts import final_rows
+from qsl_envs.errors import ConfigError
+from tests.baselines.toys import Corridor, Salary, Shifts, Shop, Steering
 
 
 def quiet(share, text):
@@ -31,7 +34,7 @@ def test_advantages_by_hand():
     values = torch.tensor([[0.5, 0.5], [0.4, 0.4], [0.3, 0.3]])
     next_values = torch.tensor([[0.4, 0.4], [0.0, 5.0], [0.7, 0.7]])
     ended = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
-    found = advantages_of(rewards, values, next_values, ended, gamma=0.9, gae_lambda=0.5)
+    found = advantages_of(rewards, values, next_values, ended, discounts=0.9, gae_lambda=0.5)
     last = 3.0 + 0.9 * 0.7 - 0.3
     left_1, right_1 = 2.0 - 0.4, 2.0 + 0.9 * 5.0 - 0.4
     first = 1.0 + 0.9 * 0.4 - 0.5
@@ -39,57 +42,36 @@ def test_advantages_by_hand():
     assert found.numpy() == pytest.approx(np.array(expected), abs=1e-6)
 
 
-def test_advantages_against_sums_of_k_step_returns():
+@pytest.mark.parametrize("semi", [False, True], ids=["equal steps", "steps of any length"])
+def test_advantages_against_sums_of_k_step_returns(semi):
     """GAE is the lambda-weighted sum of one-step errors; written out as a double sum over random episodes."""
     chance = np.random.default_rng(3)
-    steps, envs, gamma, lam = 12, 5, 0.97, 0.8
+    steps, envs, lam = 12, 5, 0.8
     rewards, values, after = (chance.normal(size=(steps, envs)) for _ in range(3))
     ended = (chance.random((steps, envs)) < 0.25).astype(float)
-    tensors = [torch.tensor(x, dtype=torch.float32) for x in (rewards, values, after, ended)]
-    found = advantages_of(*tensors, gamma, lam).numpy()
+    gamma = 0.97 ** (chance.uniform(0.1, 3.0, size=(steps, envs)) if semi else np.ones((steps, envs)))
+    tensors = [torch.tensor(x, dtype=torch.float32) for x in (rewards, values, after, ended, gamma)]
+    found = advantages_of(*tensors, lam).numpy()
     for e in range(envs):
         for t in range(steps):
             total, weight = 0.0, 1.0
             for k in range(t, steps):
-                total += weight * (rewards[k, e] + gamma * after[k, e] - values[k, e])
-                weight *= gamma * lam
+                total += weight * (rewards[k, e] + gamma[k, e] * after[k, e] - values[k, e])
+                weight *= gamma[k, e] * lam
                 if ended[k, e]:
                     break
             assert found[t, e] == pytest.approx(total, abs=1e-5)
     assert ended.sum() > 5
 
 
-def test_moments_are_those_of_all_rows():
-    chance = np.random.default_rng(0)
-    rows = chance.normal(3.0, [1.0, 5.0], size=(500, 2)).astype(np.float32)
-    moments = Moments(2)
-    for part in np.split(rows, [1, 40, 333]):
-        moments.update(torch.tensor(part))
-    assert moments.mean.numpy() == pytest.approx(rows.mean(0), rel=1e-6)
-    assert moments.var.numpy() == pytest.approx(rows.var(0), rel=1e-5)
-    still = Moments(1)
-    still.update(torch.full((9, 1), 4.0))
-    assert still.scale().item() == 1.0
-
-
-def test_log_prob_and_entropy_are_the_gaussian_s():
-    agent = Agent(3, 2)
-    with torch.no_grad():
-        agent.log_std.copy_(torch.tensor([-0.3, 0.6]))
-    normal = torch.distributions.Normal(torch.tensor([[0.1, -0.2]]), agent.log_std.exp())
-    action = torch.tensor([[0.7, 0.4]])
-    assert agent.log_prob(normal.mean, action).item() == pytest.approx(normal.log_prob(action).sum().item(), abs=1e-6)
-    assert agent.entropy().item() == pytest.approx(normal.entropy().sum().item(), abs=1e-6)
-
-
 def test_first_losses_by_hand():
     """On the policy that made the data the ratio is 1: policy loss -mean(normalised advantage) = 0, kl 0."""
     torch.manual_seed(0)
-    agent = Agent(2, 1)
+    agent = Agent(ActorSpec(obs_dim=2, action_dim=1))
     obs, actions = torch.randn(32, 2), torch.randn(32, 1)
     with torch.no_grad():
-        old = agent.log_prob(agent.policy(obs), actions)
-        value = agent.value(obs).squeeze(-1)
+        old = agent.actor.log_prob(agent.actor.outputs(obs)[0], actions)
+        value = agent.value(obs)
     advantages, targets = torch.randn(32), torch.randn(32)
     args = Args(num_epochs=1, minibatch_size=32, learning_rate=0.0)
     optimizer = torch.optim.Adam(agent.parameters(), lr=0.0)
@@ -101,10 +83,10 @@ def test_first_losses_by_hand():
 
 def test_the_ratio_is_clipped_where_it_earns():
     """With a ratio of 1.5 everywhere, a good action earns 1 + clip of its advantage, a bad one loses all of it."""
-    agent = Agent(1, 1)
+    agent = Agent(ActorSpec(obs_dim=1, action_dim=1))
     obs, actions = torch.zeros(4, 1), torch.zeros(4, 1)
     with torch.no_grad():
-        old = agent.log_prob(agent.policy(obs), actions) - np.log(1.5)
+        old = agent.actor.log_prob(agent.actor.outputs(obs)[0], actions) - np.log(1.5)
     advantages = torch.tensor([1.0, 2.0, -1.0, -2.0])
     args = Args(num_epochs=1, minibatch_size=4, clip=0.2, target_kl=0.0)
     optimizer = torch.optim.Adam(agent.parameters(), lr=0.0)
@@ -123,8 +105,29 @@ def test_what_ends_and_what_is_cut(tmp_path, terminates, answer):
     expected = (1 - 0.8 ** (4 - ages)) / 0.2 if terminates else np.full(4, answer)
     with torch.no_grad():
         rows = torch.tensor(ages[:, None] / 4, dtype=torch.float32)
-        found = agent.value(agent.normalize(rows)).squeeze(-1) * agent.return_moments.scale()
+        found = agent.value(agent.actor.normalize(rows)) * agent.return_moments.scale()
     assert found.numpy() == pytest.approx(expected, rel=0.08)
+
+
+def test_a_decision_is_discounted_by_the_time_that_it_takes(tmp_path):
+    """Decisions of one step and of three take turns; cut off after five. The values by hand, never those of gamma^1."""
+    args = small(tmp_path, gamma=0.8, total_frames=40 * 1024, learning_rate=3e-3)
+    agent, _ = train(args, Shifts(64), quiet)
+    with torch.no_grad():
+        rows = torch.tensor([[0.0], [1.0]])
+        found = agent.value(agent.actor.normalize(rows)) * agent.return_moments.scale()
+    assert found.numpy() == pytest.approx(Shifts.values(0.8), rel=0.05)
+    assert Shifts.values(0.8) == pytest.approx([3.05, 2.56], abs=0.01)
+
+
+def test_choices_find_the_way(tmp_path):
+    """In every cell of the corridor the better of two ways, where it is better by more than a hundredth."""
+    agent, _ = train(small(tmp_path, gamma=0.95, total_frames=30 * 1024, learning_rate=3e-3), Corridor(64), quiet)
+    worth = Corridor.action_values(0.95)
+    chosen = load_policy(tmp_path / "run" / "policy", Corridor(1))(np.eye(Corridor.CELLS, dtype=np.float32))
+    clear = np.abs(worth[:, 0] - worth[:, 1]) > 0.01
+    assert chosen.dtype == np.int64 and np.array_equal(chosen[clear], worth.argmax(1)[clear])
+    assert set(chosen[clear].tolist()) == {0, 1}
 
 
 def returns_of(policy, first=10**6, num_envs=1000):
@@ -143,7 +146,7 @@ def test_it_finds_the_best_controller(tmp_path):
     gains = Steering.gains()
     nothing = returns_of(lambda obs: np.zeros((len(obs), 1))).mean()
     best = returns_of(lambda obs: np.clip(-gains[np.rint((1 - obs[:, 1:]) * 6).astype(int)] * obs[:, :1], -1, 1)).mean()
-    learned = returns_of(load_policy(tmp_path / "run" / "policy.pt")).mean()
+    learned = returns_of(load_policy(tmp_path / "run" / "policy", Steering(1))).mean()
     assert best - nothing > 1
     assert 0.97 < (learned - nothing) / (best - nothing) < 1.01
     assert curve[-1]["frames"] == 50 * 1024
@@ -168,22 +171,20 @@ def test_the_same_seed_is_the_same_run_and_resuming_changes_nothing(tmp_path):
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
         assert torch.equal(value, resumed.state_dict()[name]), name
-    assert not torch.equal(whole.policy[0].weight, other.policy[0].weight)
+    assert not torch.equal(whole.actor.head.weight, other.actor.head.weight)
     assert [row["return"] for row in curve] == [row["return"] for row in curve_d]
 
 
 def test_a_saved_policy_acts_as_the_trained_one_and_knows_its_world(tmp_path):
     agent, _ = train(small(tmp_path, smoke=True, num_envs=8), Shop(8), quiet)
     obs = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
-    policy = load_policy(tmp_path / "run" / "policy.pt", Shop.observation_names)
+    policy = load_policy(tmp_path / "run" / "policy", Shop(1))
     with torch.no_grad():
-        expected = agent.policy(agent.normalize(torch.tensor(obs))).clamp(-1, 1).numpy()
-    assert np.array_equal(policy(obs), expected) and policy(obs).dtype == np.float32
-    with pytest.raises(ConfigError, match="missing here .*'spread'"):
-        load_policy(tmp_path / "run" / "policy.pt", ("inventory", "time_left", "depth"))
-    (tmp_path / "bad.pt").write_bytes(b"no tensors")
-    with pytest.raises(DataError, match=r"bad\.pt"):
-        load_policy(tmp_path / "bad.pt")
+        expected = agent.actor.act(torch.tensor(obs))[0].numpy()
+    policy.reset(np.arange(7))
+    assert policy(obs) == pytest.approx(expected, abs=1e-6) and policy(obs).dtype == np.float32
+    with pytest.raises(ConfigError, match="observations"):
+        load_policy(tmp_path / "run" / "policy", Steering(1))
     settings = json.loads((tmp_path / "run" / "args.json").read_text())
     rows = [json.loads(line) for line in (tmp_path / "run" / "progress.jsonl").read_text().splitlines()]
     assert settings["num_envs"] == 8 and len(rows) == 2 and rows[-1]["frames"] == 256
@@ -223,13 +224,14 @@ def test_a_clone_does_what_its_teacher_does_and_a_run_starts_from_it(tmp_path):
             k = gains[np.rint((1 - obs[:, 1:]) * 6).astype(int)]
             return np.clip(-k * obs[:, :1], -1, 1).astype(np.float32)
 
-    difference = clone(Teacher(), Steering(64), tmp_path / "start.pt", steps=60)
+    difference = clone(Teacher(), Steering(64), tmp_path / "start", steps=60)
     assert difference < 0.01  # of actions whose mean square is 0.2
-    student = load_policy(tmp_path / "start.pt")
+    student = load_policy(tmp_path / "start", Steering(1))
     assert abs(returns_of(student).mean() - returns_of(Teacher()).mean()) < 0.05
-    args = small(tmp_path, init=str(tmp_path / "start.pt"), critic_updates=2, total_frames=2 * 1024, init_log_std=-2.0)
+    args = small(tmp_path, init=str(tmp_path / "start"), critic_updates=2, total_frames=2 * 1024, init_log_std=-2.0)
     agent, _ = train(args, Steering(64), quiet)
-    for name, value in student.agent.policy.state_dict().items():
-        assert torch.equal(agent.policy.state_dict()[name], value), name
-    assert agent.log_std.tolist() == [-2.0]
-    assert not torch.equal(agent.value[0].weight, student.agent.value[0].weight)
+    cloned = load_actor(tmp_path / "start", Steering(1))
+    for part in ("body", "head"):
+        for name, value in getattr(cloned, part).state_dict().items():
+            assert torch.equal(getattr(agent.actor, part).state_dict()[name], value), name
+    assert agent.actor.log_std.tolist() == [-2.0]

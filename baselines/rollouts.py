@@ -1,0 +1,204 @@
+"""Experience: environments are stepped by an agent, and what happened is kept as tensors (step, env)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
+
+from baselines.networks import Actor, ActorSpec
+from qsl_envs.errors import ConfigError, require
+
+
+class Rollout(NamedTuple):
+    """Steps of all environments, first two axes: step, env."""
+
+    obs: Tensor
+    """as the environment gave them"""
+    actions: Tensor
+    """as drawn: a Gaussian's before they were cut to [-1, 1]; choices int64"""
+    masks: Tensor | None
+    """of a discrete action space with masks: which choices could be taken, int8"""
+    log_probs: Tensor
+    rewards: Tensor
+    values: Tensor
+    next_values: Tensor
+    """of what followed the step: the next observation; the final one where the episode was cut off; 0 where it ended"""
+    ended: Tensor
+    """1.0 where the step ended an episode in either way"""
+    discounts: Tensor
+    """of what followed the step"""
+    returns: Tensor
+    """discounted rewards of the running episode up to the step: what rewards are scaled by"""
+    state: Tensor | None
+    """of the agent's memory before the first step, (env, width)"""
+
+
+class Collectable(Protocol):
+    """What a collector asks of an agent."""
+
+    actor: Actor
+
+    def first_state(self, num_rows: int) -> Tensor | None:
+        """State of the memory at the start of an episode; None without one."""
+
+    def step(self, normal: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Head outputs, values (n,), next state, for normalised observations (n, obs_dim)."""
+
+
+class Collector:
+    """Steps one vector environment with an agent, rollout after rollout.
+
+    A step that truncates an episode is followed by the value of its final observation, one that terminates it by 0.
+    Where an environment decides on fills, a step takes as long as it takes: its discount is gamma^(elapsed / step_ns).
+
+    Args:
+        envs: in SAME_STEP mode, with actions in a Box from -1 to 1 or whole numbers.
+        num_steps: of each environment, in a rollout.
+        gamma: discount of a step.
+        seed: of the noise on actions.
+        sets: sets of tensors that rollouts are written to in turn.
+    Raises: ConfigError for another environment.
+    """
+
+    def __init__(self, envs: VectorEnv, num_steps: int, gamma: float, seed: int, sets: int = 1) -> None:
+        mode = envs.metadata.get("autoreset_mode")
+        require(mode == AutoresetMode.SAME_STEP, self, "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
+        self.envs, self.num_steps, self.gamma = envs, num_steps, gamma
+        self.noise = torch.Generator().manual_seed(seed)
+        self.discrete = isinstance(envs.single_action_space, gym.spaces.Discrete)
+        names = observation_names_of(envs)
+        self.elapsed_column = names.index("elapsed") if "elapsed" in names else -1
+        self.sets, self.turn = [self._tensors(num_steps) for _ in range(sets)], 0
+        self.finished: list[tuple[float, int]] = []
+
+    def _tensors(self, num_steps: int) -> Rollout:
+        shape, spec = (num_steps, self.envs.num_envs), spec_of(self.envs)
+        actions = torch.zeros(shape, dtype=torch.int64) if self.discrete else torch.zeros(*shape, spec.action_dim)
+        masks = torch.ones(*shape, spec.num_choices, dtype=torch.int8) if self.discrete else None
+        plain = [torch.zeros(shape) for _ in range(7)]
+        return Rollout(torch.zeros(*shape, spec.obs_dim), actions, masks, *plain, state=None)
+
+    def begin(self, agent: Collectable, seed: int) -> Tensor:
+        """Begin new worlds, env i that of `seed` + i; returns their first observations."""
+        obs, info = self.envs.reset(seed=seed)
+        n = self.envs.num_envs
+        self.obs, self.state = torch.tensor(obs, dtype=torch.float32), agent.first_state(n)
+        self.mask = self._mask(info)
+        self.returns, self.lengths, self.discounted = (np.zeros(n) for _ in range(3))
+        return self.obs
+
+    @torch.inference_mode()
+    def collect(self, agent: Collectable) -> Rollout:
+        """The next `num_steps` of every environment; good until the set of tensors is written to again."""
+        r, actor = self.sets[self.turn], agent.actor
+        self.turn = (self.turn + 1) % len(self.sets)
+        r = r._replace(state=None if self.state is None else self.state.clone())
+        self.finished = []
+        for t in range(self.num_steps):
+            r.obs[t] = self.obs
+            out, r.values[t], self.state = agent.step(actor.normalize(self.obs), self.state)
+            draws = (torch.rand if self.discrete else torch.randn)(out.shape, generator=self.noise)
+            r.actions[t] = actor.draw(out, draws, self.mask)
+            r.log_probs[t] = actor.log_prob(out, r.actions[t], self.mask)
+            if r.masks is not None and self.mask is not None:
+                r.masks[t] = self.mask
+            if t > 0:  # what followed the step before, unless an episode ended there
+                r.next_values[t - 1] += (1.0 - r.ended[t - 1]) * r.values[t]
+            self._step(agent, r, t)
+        _, last, _ = agent.step(actor.normalize(self.obs), self.state)
+        r.next_values[-1] += (1.0 - r.ended[-1]) * last
+        return r
+
+    def _step(self, agent: Collectable, r: Rollout, t: int) -> None:
+        """Step the environments, and note what came of it."""
+        actions = r.actions[t] if self.discrete else r.actions[t].clamp(-1, 1)
+        obs, reward, terminated, truncated, info = self.envs.step(actions.numpy())
+        # The environment may write into its buffer again: copy.
+        self.obs = torch.tensor(obs, dtype=torch.float32)
+        r.rewards[t] = torch.as_tensor(np.asarray(reward, np.float32))
+        over = terminated | truncated
+        r.ended[t] = torch.as_tensor(over.astype(np.float32))
+        cut = np.flatnonzero(truncated & ~terminated)
+        r.next_values[t] = 0.0
+        if cut.size:
+            last = torch.tensor(final_rows(info, cut))
+            state = None if self.state is None else self.state[cut]
+            r.next_values[t, cut] = agent.step(agent.actor.normalize(last), state)[1]
+        r.discounts[t] = torch.as_tensor(self._discounts(info, over, cut))
+        self.discounted = self.discounted * r.discounts[t].numpy() + reward
+        r.returns[t] = torch.as_tensor(self.discounted)
+        self.returns += reward
+        self.lengths += 1
+        self.mask = self._mask(info)
+        if over.any():
+            self.finished += zip(self.returns[over].tolist(), self.lengths[over].tolist())
+            self.returns[over] = self.lengths[over] = self.discounted[over] = 0.0
+            if self.state is not None:
+                self.state[torch.as_tensor(over)] = 0.0
+
+    def _discounts(self, info: dict[str, Any], over: np.ndarray, cut: np.ndarray) -> np.ndarray:
+        """Of what follows each env's step, float32 (num_envs,)."""
+        if "elapsed_ns" not in info:
+            return np.full(len(over), self.gamma, np.float32)
+        steps = np.asarray(info["elapsed_ns"], np.float64) / self.envs.unwrapped.step_ns
+        if cut.size and self.elapsed_column >= 0:
+            # The info is of the next episode, which has just begun; the final observation still tells.
+            steps[cut] = final_rows(info, cut)[:, self.elapsed_column]
+        return (self.gamma**steps).astype(np.float32)
+
+    def _mask(self, info: dict[str, Any]) -> Tensor | None:
+        return torch.tensor(info["action_mask"]) if self.discrete and "action_mask" in info else None
+
+    def means(self) -> dict[str, float]:
+        """Mean return and length of the episodes that ended in the last rollout; NaN when none did."""
+        if not self.finished:
+            return {"return": math.nan, "length": math.nan}
+        found = np.mean(self.finished, axis=0)
+        return {"return": float(found[0]), "length": float(found[1])}
+
+
+def make_envs(
+    env_id: str, num_envs: int, options: Mapping[str, Any], split: str = "train", num_threads: int = 1
+) -> VectorEnv:
+    """A vector environment to learn on, in SAME_STEP mode."""
+    return gym.make_vec(env_id, **{"num_envs": num_envs, "split": split, "num_threads": num_threads,
+                                   "autoreset_mode": AutoresetMode.SAME_STEP, **options})  # fmt: skip
+
+
+def spec_of(envs: Any, **shape: Any) -> ActorSpec:
+    """The actor that an environment asks for: Gaussian where actions are a Box from -1 to 1, else categorical.
+
+    Args:
+        envs: has `single_observation_space` and `single_action_space`.
+        shape: further fields of `ActorSpec`.
+    Raises: ConfigError for another action space.
+    """
+    return spec_of_spaces(envs.single_observation_space, envs.single_action_space, **shape)
+
+
+def spec_of_spaces(observations: gym.Space, actions: gym.Space, **shape: Any) -> ActorSpec:
+    """The same, of two spaces."""
+    obs_dim = observations.shape[0]  # type: ignore[index]
+    if isinstance(actions, gym.spaces.Discrete):
+        return ActorSpec(obs_dim=obs_dim, num_choices=int(actions.n), head="categorical", **shape)
+    if isinstance(actions, gym.spaces.Box) and np.all(actions.low == -1) and np.all(actions.high == 1):
+        return ActorSpec(obs_dim=obs_dim, action_dim=actions.shape[0], **shape)
+    raise ConfigError(f"a policy needs actions in a Box from -1 to 1, or whole numbers, was {actions}")
+
+
+def observation_names_of(envs: VectorEnv) -> tuple[str, ...]:
+    """Names of the observation's elements, where the environment has them."""
+    return tuple(getattr(envs.unwrapped, "observation_names", ()))
+
+
+def final_rows(info: dict[str, Any], rows: np.ndarray) -> np.ndarray:
+    """Last observations of the episodes that ended in `rows`, float32 (len(rows), obs_dim)."""
+    final = info["final_obs"]
+    return np.stack(list(final[rows])).astype(np.float32) if final.dtype == object else final[rows].astype(np.float32)
