@@ -21,6 +21,9 @@ INTENSITY = 100.0
 FLOOR = 1e-6
 """Default least weight of a strategy in projected replicator dynamics."""
 
+DT, STEPS, BURN_IN = 0.1, 20_000, 0.5
+"""Defaults of projected replicator dynamics: length and number of steps, share of them that is not averaged."""
+
 Tables = Sequence[np.ndarray]
 
 
@@ -74,6 +77,8 @@ def both_roles(payoffs: np.ndarray) -> list[np.ndarray]:
 
 def values_of(table: np.ndarray, mixtures: Sequence[np.ndarray], role: int) -> np.ndarray:
     """What each strategy of a role earns, float64 (n_role,), while the others draw from their mixtures."""
+    if table.ndim == 2:  # the common case, at a tenth of the cost
+        return table @ mixtures[1] if role == 0 else mixtures[0] @ table
     for other in reversed(range(table.ndim)):
         if other != role:
             table = np.tensordot(table, mixtures[other], axes=(other, 0))
@@ -119,33 +124,68 @@ def uniform_roles(tables: Tables) -> list[np.ndarray]:
 # --- projected replicator dynamics
 
 
-def prd_roles(tables: Tables, floor: float = FLOOR, dt: float = 0.01, steps: int = 20_000) -> list[np.ndarray]:
-    """Projected replicator dynamics: the time average of the path that starts at equal weights.
+def prd_roles(tables: Tables, floor: float = FLOOR, dt: float = DT, steps: int = STEPS,
+              burn_in: float = BURN_IN) -> list[np.ndarray]:  # fmt: skip
+    """Projected replicator dynamics: a time average of the path that starts at equal weights.
 
     x_i grows by dt x_i (u_i - x.u) and is projected on the mixtures without a weight below `floor` (Lanctot et al.
     2017). Payoffs of each role are taken in units of their range, so `dt` means the same for every game.
 
+    Args:
+        tables: one for each role.
+        floor: least weight of a strategy, at most 1 / n.
+        dt: length of a step.
+        steps: how many.
+        burn_in: share of the steps, in [0, 1), that the average leaves out: where a path ends in a point, the average
+            then forgets where it came from.
+
     Returns: for each role float64 (n_role,).
     """
     tables = as_tables(tables)
-    require(dt > 0 and steps >= 1, "prd", "dt, steps", "> 0, >= 1", (dt, steps))
+    first = _first_counted(dt, steps, burn_in)
     scaled = [table / (np.ptp(table) or 1.0) for table in tables]
     mixtures = uniform_roles(tables)
     floors = [min(floor, 1.0 / len(x)) for x in mixtures]
     sums = [np.zeros_like(x) for x in mixtures]
-    for _ in range(steps):
+    for step in range(steps):
         values = [values_of(table, mixtures, role) for role, table in enumerate(scaled)]
-        for role, (x, u) in enumerate(zip(mixtures, values)):
-            moved = x + dt * x * (u - x @ u)
-            # A step of the replicator keeps the sum at 1, so only a weight below the floor needs the projection.
-            mixtures[role] = moved if moved.min() >= floors[role] else project(moved, floors[role])
-            sums[role] += mixtures[role]
+        for role, u in enumerate(values):
+            mixtures[role] = _replicated(mixtures[role], u, dt, floors[role])
+            if step >= first:
+                sums[role] += mixtures[role]
     return [total / total.sum() for total in sums]
 
 
-def prd(payoffs: np.ndarray, floor: float = FLOOR, dt: float = 0.01, steps: int = 20_000) -> np.ndarray:
-    """Projected replicator dynamics on a symmetric table, float64 (n,): see `prd_roles`."""
-    return prd_roles(both_roles(payoffs), floor, dt, steps)[0]
+def prd(payoffs: np.ndarray, floor: float = FLOOR, dt: float = DT, steps: int = STEPS,
+        burn_in: float = BURN_IN) -> np.ndarray:  # fmt: skip
+    """Projected replicator dynamics on a symmetric table, float64 (n,): see `prd_roles`.
+
+    Both players start alike and stay so: one path is enough.
+    """
+    table = symmetric(payoffs)
+    first = _first_counted(dt, steps, burn_in)
+    scaled, n = table / (np.ptp(table) or 1.0), len(table)
+    x, total, floor = np.full(n, 1.0 / n), np.zeros(n), min(floor, 1.0 / n)
+    for step in range(steps):
+        moved = _replicated(x, scaled @ x, dt, floor)
+        if step >= first:
+            if step == first and np.abs(moved - x).max() < 1e-15:
+                return moved  # it has come to rest before anything is averaged
+            total += moved
+        x = moved
+    return total / total.sum()
+
+
+def _first_counted(dt: float, steps: int, burn_in: float) -> int:
+    require(dt > 0 and steps >= 1, "prd", "dt, steps", "> 0, >= 1", (dt, steps))
+    require(0 <= burn_in < 1, "prd", "burn_in", "in [0, 1)", burn_in)
+    return min(int(burn_in * steps), steps - 1)
+
+
+def _replicated(x: np.ndarray, values: np.ndarray, dt: float, floor: float) -> np.ndarray:
+    """One step. It keeps the sum at 1, so only a weight below the floor needs the projection."""
+    moved = x + dt * x * (values - x @ values)
+    return moved if moved.min() >= floor else project(moved, floor)
 
 
 # --- alpha-rank
