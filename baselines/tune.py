@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class Tuned:
     name: str
     parameters: dict[str, float]
     tries: list[dict[str, Any]]
+    validation: dict[str, list[float]] = field(default_factory=dict)
+    """where that was measured: `score` and `minus_do_nothing`, each as mean, low, high"""
 
     @property
     def score(self) -> float:
@@ -109,22 +111,29 @@ def chosen(name: str, tried: Sequence[dict[str, float]], results: Sequence[Mappi
     """The best of the tries of one policy, by its mean score over worlds."""
     tries = []
     for parameters, found in zip(tried, results):
-        score = bootstrap(found["score"])
-        pnl = float(np.mean(found["pnl"]))
-        tries.append({"parameters": parameters, "score": score.mean, "interval": [score.low, score.high], "pnl": pnl})
+        score, low, high = (float(f"{x:.8g}") for x in bootstrap(found["score"]))
+        pnl = float(f"{np.mean(found['pnl']):.8g}")
+        tries.append({"parameters": parameters, "score": score, "interval": [low, high], "pnl": pnl})
     best = max(tries, key=lambda one: one["score"])
     return Tuned(name, best["parameters"], tries)
 
 
 def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any]) -> None:
-    """Write what was found, and on what, as JSON."""
-    content: dict[str, Any] = {"about": dict(about)}
-    content["policies"] = {name: {"parameters": t.parameters, "tries": t.tries} for name, t in found.items()}
+    """Write what was found, and on what, as JSON: a try a line."""
+    parts = []
+    for name, one in found.items():
+        tries = ",\n    ".join(json.dumps(tried) for tried in one.tries)
+        parts.append(
+            f'  {json.dumps(name)}: {{\n   "parameters": {json.dumps(one.parameters)},\n'
+            f'   "validation": {json.dumps(one.validation)},\n   "tries": [\n    {tries}\n   ]\n  }}'
+        )
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in about.items())
+    text = f'{{\n "about": {{\n{lines}\n }},\n "policies": {{\n' + ",\n".join(parts) + "\n }\n}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.write_text(text, encoding="utf-8")
 
 
 def load_tuned(path: Path) -> dict[str, Tuned]:
     """Read what `save_tuned` wrote."""
-    content = json.loads(path.read_text())["policies"]
-    return {name: Tuned(name, entry["parameters"], entry["tries"]) for name, entry in content.items()}
+    content = json.loads(path.read_text(encoding="utf-8"))["policies"]
+    return {name: Tuned(name, one["parameters"], one["tries"], one["validation"]) for name, one in content.items()}

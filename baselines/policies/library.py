@@ -94,4 +94,5 @@ def candidates(name: str, desk: Desk, budget: int, sigma: float) -> list[dict[st
     require(name in POLICIES, "candidates", "name", f"one of {', '.join(POLICIES)}", name)
     require(budget >= 1, "candidates", "budget", ">= 1 tries", budget)
     policy = POLICIES[name]
-    return [policy.settings(desk, sigma, point) for point in points(policy.space(desk, sigma), budget)]
+    tried = [policy.settings(desk, sigma, point) for point in points(policy.space(desk, sigma), budget)]
+    return [{key: float(f"{value:.6g}") for key, value in one.items()} for one in tried]

@@ -1,0 +1,126 @@
+"""Arbitrageurs and traders on a signal: what they ask for, read back from their actions."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import qsl_envs  # noqa: F401  registers the environments
+from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage
+from baselines.policies.desk import Desk
+from baselines.policies.direction import SignalFollower, SignalThreshold
+from qsl_envs.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Venue A: taker 0.3 ticks; venue B: pays takers 0.1. 50 lots may be held, 10 traded a step and venue."""
+    envs = gym.make_vec("qsl/CrossVenueArbitrage-v0", num_envs=1)
+    yield Desk.of(envs)
+    envs.close()
+
+
+@pytest.fixture(scope="module")
+def signal():
+    envs = gym.make_vec("qsl/DirectionalTrading-v0", num_envs=1)
+    yield Desk.of(envs)
+    envs.close()
+
+
+def books(desk, *rows, held=0):
+    """Observations: of each row for both venues (bid, bid lots, ask, ask lots), prices from the first mid, in ticks."""
+    obs = np.zeros((len(rows), len(desk.observation_names)), np.float32)
+    for n, row in enumerate(rows):
+        for venue, (bid, bid_qty, ask, ask_qty) in enumerate(row):
+            mid = 0.0 if venue == 0 else (bid + ask) / 2
+            if venue:
+                obs[n, desk.column("mid_gap", venue)] = mid / desk.tick_scale
+            values = {"bid_distance_0": (mid - bid) / desk.tick_scale, "ask_distance_0": (ask - mid) / desk.tick_scale,
+                      "bid_qty_0": bid_qty / desk.qty_scale, "ask_qty_0": ask_qty / desk.qty_scale}  # fmt: skip
+            for name, value in values.items():
+                obs[n, desk.column(name, venue)] = value
+    obs[:, desk.column("inventory")] = held / desk.inventory_scale
+    return obs
+
+
+def lots(desk, actions):
+    return np.rint(actions.astype(float) * desk.max_quote_qty).tolist()
+
+
+def test_a_crossed_pair_is_taken_when_it_pays_after_fees(two):
+    assert two.taker_fees == pytest.approx((0.3, -0.1))
+    crossed = [(-1, 5, 1, 5), (3, 4, 5, 9)]  # buy at A for 1.3, sell at B for 3.1
+    apart = [(-1, 5, 1, 5), (2, 4, 4, 9)]  # 0.8 remain
+    other = [(6, 2, 8, 3), (1, 4, 2, 7)]  # buy at B for 1.9, sell at A for 5.7: 2 lots
+    obs = books(two, crossed, apart, other)
+    assert lots(two, CrossVenueArbitrage(two, edge=1.0)(obs)) == [[4, -4], [0, 0], [-2, 2]]
+    assert lots(two, CrossVenueArbitrage(two, edge=0.7)(obs)) == [[4, -4], [4, -4], [-2, 2]]
+    assert lots(two, CrossVenueArbitrage(two, edge=1.9)(obs))[0] == [0, 0]
+
+
+def test_a_leg_that_stayed_alone_is_closed_at_the_best_price(two):
+    quiet = [(-1, 5, 1, 5), (-0.5, 4, 0.9, 9)]  # best bid at B, best ask at B after its rebate
+    assert lots(two, CrossVenueArbitrage(two)(books(two, quiet, held=7))) == [[0, -7]]
+    assert lots(two, CrossVenueArbitrage(two)(books(two, quiet, held=-7))) == [[0, 7]]
+    assert lots(two, CrossVenueArbitrage(two, keep=7)(books(two, quiet, held=7))) == [[0, 0]]
+    empty = [(-1, 0, 1, 5), (-3, 4, 0.9, 0)]  # nobody bids at A, nobody asks at B
+    assert lots(two, CrossVenueArbitrage(two)(books(two, empty, held=-2))) == [[2, 0]]
+    assert lots(two, CrossVenueArbitrage(two)(books(two, empty, held=2))) == [[0, -2]]
+
+
+def test_the_consensus_takes_what_lags_behind(two):
+    """Mids 0 and 8: worth 4. A asks 1.3, B bids 6.1 after fees; both are more than 2 away from 4."""
+    row = [(-1, 5, 1, 5), (6, 4, 10, 9)]
+    assert lots(two, Consensus(two, edge=2.0, lean=5.0, qty=4.0)(books(two, row))) == [[4, -4]]
+    assert lots(two, Consensus(two, edge=2.5, lean=5.0, qty=4.0)(books(two, row))) == [[4, 0]]
+    # long to the limit it is worth 5 less: nothing is cheap, the bid at B is dear by 7
+    assert lots(two, Consensus(two, edge=2.0, lean=5.0, qty=4.0)(books(two, row, held=50))) == [[0, -4]]
+
+
+def heard(desk, signal, moved=0.0, held=0.0):
+    signal, moved, held = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, float)) for x in (signal, moved, held)))
+    obs = np.zeros((len(signal), len(desk.observation_names)), np.float32)
+    obs[:, desk.column("signal")] = signal / desk.tick_scale
+    obs[:, desk.column("mid_change")] = moved / desk.tick_scale
+    obs[:, desk.column("inventory")] = held
+    return obs
+
+
+def test_the_average_of_signals_finds_a_value_that_stands_still(signal):
+    """A value 12 ticks above the first mid; the mid drifts up by a tenth a step; errors of 2 ticks average out."""
+    chance = np.random.default_rng(0)
+    policy = SignalFollower(signal, weight=0.05)
+    policy.reset(np.arange(500))
+    for step in range(100):
+        mid = 0.1 * step
+        told = 12 - mid + 2 * chance.standard_normal(500)
+        edge = policy.edge(heard(signal, told, 0.1 if step else 0.0))
+    assert edge.mean() == pytest.approx(12 - mid, abs=0.1)
+    assert edge.std() == pytest.approx(2 * np.sqrt(0.05 / 1.95), rel=0.15)  # of an exponential average
+    policy.reset(np.arange(3))
+    assert policy.edge(heard(signal, [5.0, 0.0, -5.0])) == pytest.approx([5, 0, -5])
+
+
+def test_the_follower_wants_what_the_edge_is_worth_and_leaves_small_differences(signal):
+    policy = SignalFollower(signal, weight=1.0, full=10.0, band=0.25, take_from=4.0)
+    policy.reset(np.zeros(6))
+    held = [0.0, 0.0, 0.4, 0.4, 0.0, -1.0]
+    found = policy(heard(signal, [5.0, 2.0, 6.0, 8.0, -30.0, 3.0], held=held))
+    assert found[:, 0] == pytest.approx([0.5, 0.0, 0.4, 0.8, -1.0, 0.3], abs=1e-6)
+    assert found[:, 1].tolist() == [0, -1, 0, 0, 0, -1], "takes from four ticks on"
+
+
+def test_the_threshold_enters_stays_and_leaves(signal):
+    policy = SignalThreshold(signal, weight=1.0, enter=6.0, leave=0.5, size=0.5)
+    policy.reset(np.zeros(6))
+    found = policy(heard(signal, [7.0, 5.0, 5.0, 2.0, -2.0, -7.0], held=[0, 0, 0.5, 0.5, 0.5, 0.5]))
+    assert found[:, 0].tolist() == [0.5, 0, 0.5, 0, 0, -0.5]
+    assert found[:, 1].tolist() == [0, -1, -1, -1, -1, 0]
+
+
+def test_mistakes_are_named(two, signal):
+    with pytest.raises(ConfigError, match=r"SignalFollower\.weight"):
+        SignalFollower(signal, weight=0.0)
+    with pytest.raises(ConfigError, match=r"CrossVenueArbitrage.*arbitrage"):
+        CrossVenueArbitrage(signal)
