@@ -56,6 +56,8 @@ class Desk:
     """by venue, ticks per lot at the symbol's start price"""
     model: AsModel | None = None
     """of a desk of kind `model`: its parameters"""
+    model_limit: int | None = None
+    """of a desk of kind `model`: lots, long or short, beyond which nothing is filled; None: no limit"""
 
     @classmethod
     def of(cls, env: Any, role: str | None = None) -> Desk:
@@ -221,4 +223,5 @@ def _of_model(task: Any, names: tuple[str, ...], actions: tuple[str, ...]) -> De
         max_offset=task.max_offset,
         model=AsModel(gamma=task.gamma, sigma=task.sigma, k=task.k, a=task.a, horizon=task.horizon,
                       num_steps=task.num_steps, fill=task.fill),
+        model_limit=task.max_inventory,
     )  # fmt: skip

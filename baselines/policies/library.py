@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from baselines.oracle import Optimal
 from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage
 from baselines.policies.desk import ARBITRAGE, CHOICE, EXECUTION, MODEL, QUOTES, ROUTING, TARGET, Desk
 from baselines.policies.direction import SignalFollower, SignalThreshold
@@ -21,7 +22,7 @@ POLICIES: dict[str, type[Scripted]] = {
     policy.name: policy
     for policy in (
         DoNothing, Random, FixedSpread, InventorySkew, AvellanedaStoikov, Glft, Twap, Vwap, Pov, AlmgrenChriss, Router,
-        CrossVenueArbitrage, Consensus, SignalFollower, SignalThreshold,
+        CrossVenueArbitrage, Consensus, SignalFollower, SignalThreshold, Optimal,
     )
 }  # fmt: skip
 """By the name that tables use."""
