@@ -22,6 +22,7 @@ OWN_COLOR = {
     "fixed spread": "#0f8b6d",
     "Avellaneda-Stoikov": "#d98200",
     "inventory skew": "#2a7ab9",
+    "GLFT": "#8a6d3b",
     "do nothing": "#4a5a6a",
     "random": "#b3306b",
 }
@@ -62,7 +63,8 @@ def colors(names: Sequence[str]) -> dict[str, str]:
     return {**OWN_COLOR, **{name: OTHER_COLORS[n % len(OTHER_COLORS)] for n, name in enumerate(others)}}
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, cut to what is drawn."""
     figure.savefig(path, bbox_inches="tight", pad_inches=0.15)
     return path
 
@@ -96,7 +98,7 @@ def draw_learning(path: Path, name: str, curve: Sequence[Mapping[str, float]], r
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="frames, millions", ylabel="return of an episode, ticks x lots")
         axes.set_title("Learning on training worlds")
-        return _save(figure, path)
+        return save_figure(figure, path)
 
 
 def _range_of(values: Sequence[float]) -> tuple[float, float]:
@@ -169,7 +171,7 @@ def draw_book(path: Path, name: str, trace: Trace, title: str) -> Path:
         legend.set_in_layout(True)
         note = "blue: lots bid, red: lots offered; darker: more"
         axes.text(0.0, -0.155, note, transform=axes.transAxes, color=PALE, fontsize=8.5)
-        return _save(figure, path)
+        return save_figure(figure, path)
 
 
 def _price_range(trace: Trace) -> tuple[int, int]:
@@ -212,7 +214,7 @@ def draw_episode(path: Path, traces: Mapping[str, Trace], title: str) -> Path:
         pnl.yaxis.set_major_formatter("{x:,.0f}")
         pnl.set(xlabel="time, s", xlim=(0, longest))
         figure.align_ylabels()
-        return _save(figure, path)
+        return save_figure(figure, path)
 
 
 def draw_results(
@@ -250,4 +252,4 @@ def draw_results(
             axes.xaxis.set_major_formatter("{x:,.0f}")
             axes.set_xlabel(label or metric)
         figure.subplots_adjust(wspace=0.06)
-        return _save(figure, path)
+        return save_figure(figure, path)

@@ -37,6 +37,10 @@ class Report:
     """(PNG file, heading, caption)"""
     facts: Mapping[str, str] = field(default_factory=dict)
     """how it was made"""
+    plain_tables: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    """heading -> rows of a table, titles first"""
+    open_tables: bool = False
+    """show them at once, before the pictures; else they are folded up behind them"""
 
 
 def finding(results: Results, name: str, reference: str, where: str) -> str:
@@ -97,11 +101,18 @@ def write_report(path: Path, report: Report) -> Path:
     for heading, (about, results) in report.tables.items():
         parts.append(f"<h2>{escape(heading)}</h2><p class=lead>{escape(about)}</p>")
         parts.append(f"<div class=card>{html_table(results, report.reference)}</div>")
+    if report.open_tables:
+        for heading, rows in report.plain_tables.items():
+            parts.append(f"<h2>{escape(heading)}</h2><div class=card>{plain_table(rows)}</div>")
     for picture, heading, caption in report.pictures:
         data = base64.b64encode(picture.read_bytes()).decode("ascii")
         image = f'<img alt="{escape(heading)}" src="data:image/png;base64,{data}">'
         parts.append(f"<h2>{escape(heading)}</h2>")
         parts.append(f"<div class=card><figure>{image}<figcaption>{escape(caption)}</figcaption></figure></div>")
+    if not report.open_tables:
+        for heading, rows in report.plain_tables.items():
+            table = plain_table(rows)
+            parts.append(f"<details class=card><summary>{escape(heading)}</summary>{table}</details>")
     words = "".join(f"<dt>{escape(m.replace('_', ' '))}</dt><dd>{escape(text)}</dd>" for m, text in METRICS.items())
     parts.append(f"<h2>What the columns mean</h2><div class=card><dl>{words}</dl></div>")
     facts = "".join(f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in report.facts.items())
@@ -124,6 +135,13 @@ def html_table(results: Results, reference: str) -> str:
         )
         rows.append(f'<tr class="{"reference" if name == reference else ""}">{body}</tr>')
     return f"<table>{''.join(rows)}</table>"
+
+
+def plain_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as a table of the page; the first one holds the titles."""
+    head = "<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in rows[0]) + "</tr>"
+    body = "".join("<tr>" + "".join(f"<td>{_with_interval(cell)}</td>" for cell in row) + "</tr>" for row in rows[1:])
+    return f"<table>{head}{body}</table>"
 
 
 def _with_interval(cell: str) -> str:

@@ -54,7 +54,7 @@ def test_orders_fills_and_fees_are_the_accounts(run):
 
 
 def test_the_parts_sum_to_the_equity_at_the_displayed_mid(run):
-    """spread + inventory + rebates = cash + inventory x last displayed mid; the account's mark leaves own orders out."""
+    """spread + inventory + rebates = cash + inventory x last displayed mid."""
     recorder, found, account = run
     for world in range(2):
         fills = [f for f in recorder.blotter().fills if f["episode"] == world]
