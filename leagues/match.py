@@ -199,6 +199,12 @@ class Floor:
             time.perf_counter() - start, forward_s, step_s, dict(sorted(forfeits.items())),
         )  # fmt: skip
 
+    def check_role(self, player: Player, role: str) -> None:
+        """Let a player sit down at a role. Raises: ConfigError, DataError naming one that cannot."""
+        require(role in self.seats, "line-up", "roles", f"of {', '.join(self.seats)}", role)
+        require_role(player, role)
+        self._sit(player, role)
+
     def _seated(self, line_up: LineUpOf) -> list[Player]:
         """Players seat by seat."""
         for role in line_up:

@@ -142,6 +142,23 @@ class CheckpointPlayer:
             raise type(error)(f"player {self.name!r} cannot play {role!r}: {error}") from error
 
 
+@dataclass(frozen=True)
+class Renamed:
+    """A player under another name."""
+
+    name: str
+    player: Player
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Those of the player."""
+        return self.player.roles
+
+    def sit(self, envs: Any, role: str) -> Policy:
+        """The player's policy."""
+        return self.player.sit(envs, role)
+
+
 # --- kinds
 
 Maker = Callable[[PlayerSpec, Path | None, bool], Player]
@@ -175,7 +192,16 @@ def checkpoint(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
     return CheckpointPlayer(spec.name, folder, _roles(spec), trust)
 
 
-KINDS: dict[str, Maker] = {"scripted": scripted, "checkpoint": checkpoint}
+def from_pool(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
+    """`content`: `pool`, its folder, and `player`, the name there when it is another one."""
+    from leagues.pool import Pool
+
+    _known(spec, "pool", "player")
+    player = Pool(spec.content["pool"], create=False).load(spec.content.get("player", spec.name), trust)
+    return Renamed(spec.name, player)
+
+
+KINDS: dict[str, Maker] = {"scripted": scripted, "checkpoint": checkpoint, "pool": from_pool}
 """Kinds that come with the package."""
 
 
