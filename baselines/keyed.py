@@ -32,7 +32,7 @@ def normal(seeds: np.ndarray, step: int, count: int) -> np.ndarray:
     return np.sqrt(-2.0 * np.log(u[:, :count])) * np.cos(2.0 * np.pi * u[:, count:])
 
 
-def mix_seats(worlds: np.ndarray, seat: int) -> np.ndarray:
-    """One seed for a seat of each world, int64 (world,), >= 0."""
-    key = mixed(mixed(np.asarray(worlds).astype(np.uint64)) ^ np.uint64(seat + 1))
+def mix_seats(worlds: np.ndarray, seat: int | np.ndarray) -> np.ndarray:
+    """One seed for a seat of each world, int64 (world,), >= 0; `seat` is one for all, or one for each."""
+    key = mixed(mixed(np.asarray(worlds).astype(np.uint64)) ^ (np.asarray(seat).astype(np.uint64) + np.uint64(1)))
     return (key >> np.uint64(1)).astype(np.int64)

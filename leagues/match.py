@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from leagues.players import Player, Policy, require_role
+from leagues.players import Player, require_role
 from leagues.stage import Stage, neutral_action, rotations, seat_seeds
 from qsl_envs.errors import QslError, require
 
@@ -104,10 +104,9 @@ class MatchResult:
 class _Hand:
     """One player's policy at all seats where it sits: rows of the observations, in one call a step."""
 
-    def __init__(self, name: str, role: str, policy: Policy, replicas: np.ndarray, seats: np.ndarray):
-        self.name, self.role, self.policy = name, role, policy
-        self.replicas, self.seats = replicas, seats
-        self.broken: np.ndarray = np.zeros(len(replicas), bool)
+    def __init__(self, role: str, replicas: np.ndarray, seats: np.ndarray):
+        self.role, self.replicas, self.seats = role, replicas, seats
+        self.broken = np.zeros(len(replicas), bool)
         self.reasons: dict[int, str] = {}
 
     def break_rows(self, rows: np.ndarray, reason: str) -> None:
@@ -115,12 +114,18 @@ class _Hand:
             self.reasons[int(row)] = reason
         self.broken |= rows
 
-    def reset(self, seeds: np.ndarray) -> None:
-        """Begin; what the policy raises is why it forfeits."""
+    def begin(self, player: Player, envs: Any, seeds: np.ndarray) -> None:
+        """Let the player sit down and begin; what its code raises is why it forfeits.
+
+        Raises: ConfigError, DataError of a player that does not fit: that is the caller's mistake.
+        """
         try:
+            self.policy = player.sit(envs, self.role)
             self.policy.reset(seeds)
+        except QslError:
+            raise
         except Exception as error:
-            self.break_rows(np.ones(len(seeds), bool), f"reset: {type(error).__name__}: {error}")
+            self.break_rows(np.ones(len(seeds), bool), f"at the start: {type(error).__name__}: {error}")
 
     def act(self, obs: np.ndarray, neutral: np.ndarray, step: int, choices: int) -> np.ndarray:
         """Actions (rows, ...) for observations (rows, width), neutral where the player has forfeited."""
@@ -141,7 +146,7 @@ class _Hand:
         if not good.all() or self.broken.any():
             bad = ~good.reshape(len(obs), -1).all(1)
             self.break_rows(
-                bad, f"step {step}: {'no choice that there is' if choices else 'an action that is no number'}"
+                bad, f"step {step}: {'no choice that there is' if choices else 'an action that is not finite'}"
             )
             actions = np.where(self.broken.reshape(-1, *[1] * neutral.ndim), whole, actions)
         return actions
@@ -203,7 +208,12 @@ class Floor:
         """Let a player sit down at a role. Raises: ConfigError, DataError naming one that cannot."""
         require(role in self.seats, "line-up", "roles", f"of {', '.join(self.seats)}", role)
         require_role(player, role)
-        self._sit(player, role)
+        try:
+            player.sit(self.envs, role)
+        except QslError:
+            raise
+        except Exception:  # a mistake of its code is a forfeit, when it plays
+            return
 
     def _seated(self, line_up: LineUpOf) -> list[Player]:
         """Players seat by seat."""
@@ -231,20 +241,11 @@ class Floor:
             names = np.array([player.name for player in entrants])[here]
             for player in {player.name: player for player in entrants[first : first + count]}.values():
                 replicas, seats = np.nonzero(names == player.name)
-                policy = self._sit(player, role)
-                hand = _Hand(player.name, role, policy, replicas, seats)
-                hand.reset(seat_seeds(seeds[replicas], first + seats))
+                hand = _Hand(role, replicas, seats)
+                hand.begin(player, self.envs, seat_seeds(seeds[replicas], first + seats))
                 hands.append(hand)
             first += count
         return hands
-
-    def _sit(self, player: Player, role: str) -> Policy:
-        try:
-            return player.sit(self.envs, role)
-        except QslError:
-            raise
-        except Exception as error:  # a stranger's code: a forfeit from the start
-            return _Absent(f"sit: {type(error).__name__}: {error}")
 
     def _run(self, obs: dict[str, np.ndarray], hands: list[_Hand]) -> tuple[dict[str, np.ndarray], float, float]:
         """Step until every seat's part in its first episode is over; numbers (replica, seat), seconds."""
@@ -282,19 +283,6 @@ class Floor:
                 numbers[name][:, first : first + count][fresh] = values[fresh]
             over[role] |= fresh
             first += count
-
-
-@dataclass(frozen=True)
-class _Absent:
-    """Stands in for a policy that could not be made."""
-
-    reason: str
-
-    def reset(self, seeds: np.ndarray) -> None:
-        raise RuntimeError(self.reason)
-
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        raise RuntimeError(self.reason)
 
 
 def play_match(stage: Stage, line_up: LineUpOf, first_world: int = 0, floor: Floor | None = None) -> MatchResult:

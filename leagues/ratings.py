@@ -51,8 +51,7 @@ def bradley_terry(wins: np.ndarray, prior: float = 0.0, tolerance: float = 1e-10
     for _ in range(most):
         pull = (games / (strength[:, None] + strength)).sum(1) + prior / (strength + 1.0)
         fresh = won / pull
-        if prior <= 0:
-            fresh /= math.exp(np.log(fresh).mean())
+        fresh *= _scale(fresh, prior)
         change = float(np.abs(np.log(fresh / strength)).max())
         strength = fresh
         if change < tolerance:
@@ -100,14 +99,25 @@ def plackett_luce(orders: np.ndarray, num_players: int, weights: np.ndarray | No
         pull = prior / (strength + 1.0)
         np.add.at(pull, orders[there], pulls[there])
         fresh = (won + 0.5 * prior) / pull
-        if prior <= 0:
-            fresh /= math.exp(np.log(fresh).mean())
+        fresh *= _scale(fresh, prior)
         change = float(np.abs(np.log(fresh / strength)).max())
         strength = fresh
         if change < tolerance:
             break
     logs = np.log(strength)
     return logs - logs.mean()
+
+
+def _scale(strength: np.ndarray, prior: float) -> float:
+    """What to multiply all strengths by; the results do not care, so without a prior it makes their mean logarithm 0.
+
+    With one it is a Newton step towards the likeliest scale: the rounds alone would creep there, the more games the
+    slower.
+    """
+    if prior <= 0:
+        return math.exp(-np.log(strength).mean())
+    share = strength / (strength + 1.0)
+    return math.exp(float(np.clip((0.5 - share).sum() / (share * (1.0 - share)).sum(), -2.0, 2.0)))
 
 
 def _connected(beats: np.ndarray) -> bool:

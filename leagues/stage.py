@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import qsl_envs
+from baselines.keyed import mix_seats
 from qsl_envs.errors import require
 from qsl_envs.registration import MARL_ENVIRONMENTS
 from qsl_envs.settings import check_types, config_hash
@@ -98,7 +99,7 @@ def seat_seeds(worlds: np.ndarray, seats: np.ndarray) -> np.ndarray:
     So whoever sits down at a seat of a world draws the same noise as anybody else there, and a player against itself
     plays the same game from either seat.
     """
-    return np.asarray(worlds, np.int64) * 1024 + np.asarray(seats, np.int64)
+    return mix_seats(worlds, np.asarray(seats, np.int64))
 
 
 def neutral_action(envs: Any, role: str) -> np.ndarray:
