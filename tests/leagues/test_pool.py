@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing as mp
 import shutil
 import sqlite3
 import subprocess
@@ -226,20 +225,20 @@ def test_a_crash_leaves_a_pool_that_works(tmp_path, when):
     assert pool.names() == ["before", "after"] and pool.check() == []
 
 
-def enter(folder, first):
-    pool = Pool(folder)
-    for k in range(first, first + 6):
-        pool.add(spec(f"p{k}", half_spread=float(1 + k % 4)))
+ENTER = """
+import sys
+from leagues.players import PlayerSpec
+from leagues.pool import Pool
+
+pool, first = Pool(sys.argv[1]), int(sys.argv[2])
+for k in range(first, first + 6):
+    pool.add(PlayerSpec(name=f"p{k}", content={"policy": "fixed spread", "parameters": {"half_spread": 1 + k % 4}}))
+"""
 
 
 def test_several_processes_may_write_at_once(tmp_path):
-    context = mp.get_context("spawn")
-    writers = [context.Process(target=enter, args=(tmp_path, first)) for first in (0, 3)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+    writers = [subprocess.Popen([sys.executable, "-c", ENTER, str(tmp_path), first]) for first in ("0", "3")]
+    assert [writer.wait() for writer in writers] == [0, 0]
     pool = Pool(tmp_path)
     assert sorted(pool.names()) == [f"p{k}" for k in range(9)] and pool.check() == []
 
