@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeVar
 
 from qsl_envs.errors import require
-from qsl_envs.market.config import MarketConfig, ParticipantConfig, VenueConfig
+from qsl_envs.market.config import MarketConfig, ParticipantConfig, PopulationConfig, VenueConfig
 from qsl_envs.network.config import LinkConfig
 
 REALISM = {
@@ -27,14 +28,17 @@ def realism_of(given: dict[str, bool] | None) -> dict[str, bool]:
     return {name: given.get(name, True) for name in REALISM}
 
 
-def relieved(config: MarketConfig, realism: dict[str, bool], num_agents: int) -> MarketConfig:
-    """A market with what is off switched off for its first `num_agents` participants (fees: for everybody)."""
+def relieved(
+    config: MarketConfig, realism: dict[str, bool], num_agents: int, groups: tuple[str, ...] = ()
+) -> MarketConfig:
+    """A market with what is off switched off for its first `num_agents` participants and the named groups of its
+    population (fees: for everybody).
+    """
     if all(realism.values()):
         return config
-    participants = tuple(
-        _agent(p, realism) if k < num_agents else p for k, p in enumerate(config.participants)
-    )  # fmt: skip
-    changes: dict[str, object] = {"participants": participants}
+    participants = tuple(_one(p, realism) if k < num_agents else p for k, p in enumerate(config.participants))
+    population = tuple(_one(g, realism) if g.name in groups else g for g in config.population)
+    changes: dict[str, object] = {"participants": participants, "population": population}
     venues = config.venues
     if not realism["fees"]:
         venues = tuple(_free(v) for v in venues)
@@ -46,11 +50,15 @@ def relieved(config: MarketConfig, realism: dict[str, bool], num_agents: int) ->
     return dataclasses.replace(config, venues=venues, **changes)  # type: ignore[arg-type]
 
 
-def _agent(p: ParticipantConfig, realism: dict[str, bool]) -> ParticipantConfig:
+Trader = TypeVar("Trader", ParticipantConfig, PopulationConfig)
+
+
+def _one(p: Trader, realism: dict[str, bool]) -> Trader:
+    """An agent, or a group, relieved."""
     changes: dict[str, object] = {"ideal_queue": not realism["queue"], "ideal_takes": not realism["impact"]}
     if not realism["latency"]:
         line = LinkConfig(latency_ns=0)
-        changes.update(order_link=line, report_link=line, feed_link=line, reaction_ns=0)
+        changes.update(order_link=line, report_link=line, feed_link=line, reaction_ns=0, extra_latency_ns=0)
     return dataclasses.replace(p, **changes)  # type: ignore[arg-type]
 
 

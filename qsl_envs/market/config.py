@@ -172,6 +172,9 @@ class PopulationConfig:
     inventory: int = 0
     """the last three as for `ParticipantConfig`, the same for each member"""
     risk: RiskConfig = field(default_factory=RiskConfig)
+    ideal_queue: bool = False
+    ideal_takes: bool = False
+    """both as for `ParticipantConfig`: for comparisons"""
     listens: str = ""
     """what of its feeds wakes each member, `nothing`, `top` or `all`; empty: what the kind says"""
 

@@ -85,8 +85,7 @@ def _init_gates(m, config, run, line: Line, book: int):
     gates["max_inventory"] = risk.max_inventory // len(config.venues)
     gates["max_notional"] = risk.max_notional // len(config.venues)
     who = line.config
-    if isinstance(who, ParticipantConfig):
-        gates["ideal"] = IDEAL_QUEUE * who.ideal_queue + IDEAL_TAKES * who.ideal_takes
+    gates["ideal"] = IDEAL_QUEUE * who.ideal_queue + IDEAL_TAKES * who.ideal_takes
     if book < len(config.symbols):
         gates["position"] = line.config.inventory
 
