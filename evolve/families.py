@@ -28,15 +28,15 @@ LEAN = AnchorConfig(tilt=0.9, limit_tilt=0.3, ticks=4.0)
 """How background flow follows an outside value, where there is one."""
 
 
-def _drifting(market: MarketConfig, drift: float = 3.0) -> MarketConfig:
+def _drifting(market: MarketConfig, drift: float = 1.0) -> MarketConfig:
     """The value drifts up or down, as a draw of each world says: no program can know which but by watching."""
     market = with_value(market, ValueConfig(sigma=1.0))
     return dataclasses.replace(market, randomize={"symbols.value.drift": {"choice": [-drift, drift]}})
 
 
 def _jumping(market: MarketConfig) -> MarketConfig:
-    """The value jumps every ten seconds or so, by 30 ticks in either direction (standard deviation)."""
-    return with_value(market, ValueConfig(sigma=1.0, jump_rate=0.1, jump_ticks=30.0))
+    """The value jumps every ten seconds or so, by 15 ticks in either direction (standard deviation)."""
+    return with_value(market, ValueConfig(sigma=1.0, jump_rate=0.1, jump_ticks=15.0))
 
 
 def with_value(market: MarketConfig, value: ValueConfig) -> MarketConfig:
@@ -71,9 +71,7 @@ def base_market(settings: TradeSettings, session_ns: int = 20_000_000_000) -> Ma
     )  # fmt: skip
     size = SizeConfig(max_orders=384, window_ticks=256, max_special=8, max_events=128, max_clients=32,
                       max_messages=128, max_calendar=128, tape=512, wheel=512)  # fmt: skip
-    return dataclasses.replace(
-        DEFAULT_MARKET, participants=(), population=(alpha,), session_ns=session_ns, size=size
-    )
+    return dataclasses.replace(DEFAULT_MARKET, participants=(), population=(alpha,), session_ns=session_ns, size=size)
 
 
 def with_fees(market: MarketConfig, maker_bps: float, taker_bps: float) -> MarketConfig:

@@ -1,1 +1,1 @@
-"""The search for alphas and what keeps it honest: counted trials, held-out worlds, survival, planted and null markets."""
+"""The search for alphas, and what keeps it honest: counted trials, held-out worlds, planted and null markets."""

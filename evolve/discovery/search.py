@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from evolve.alpha import PARTS, Alpha, TradeSettings
+from evolve.discovery.aims import OBJECTIVES
 from evolve.discovery.judge import Judge
 from evolve.discovery.trials import TrialBook
 from evolve.grow import Growth, crossover, mutate, ramped, random_alpha
-from evolve.statistics.honesty import moments
 from qsl_envs.errors import ConfigError, DataError, require, require_extra
 from qsl_envs.settings import check_types, config_hash
 
 CHECKPOINT = "checkpoint.json"
+RENEWALS = 6
+"""Mutations that a child undergoes, at most, when it is a program that was tried before."""
 Tell = Callable[[float, str], None]
 
 
@@ -35,8 +37,8 @@ class SearchConfig:
     population: int = 64
     generations: int = 12
     """after the first population"""
-    objectives: tuple[str, ...] = ("sharpe", "pnl", "words")
-    """names of `OBJECTIVES`; the first one ranks finalists"""
+    objectives: tuple[str, ...] = ("worst_sharpe", "pnl", "words")
+    """names of `OBJECTIVES`; by the first one finalists are chosen, and alphas among them"""
     crossover_share: float = 0.6
     """of children; the others are mutants"""
     random_share: float = 0.05
@@ -57,25 +59,6 @@ class SearchConfig:
             require(0 <= getattr(self, name) <= 1, self, name, "in [0, 1]", getattr(self, name))
 
 
-def _worst(pnl: np.ndarray, regimes: np.ndarray) -> float:
-    return min(float(pnl[regimes == regime].mean()) for regime in sorted(set(regimes)))
-
-
-def _cvar(pnl: np.ndarray) -> float:
-    worst = np.sort(pnl)[: max(1, round(0.1 * len(pnl)))]
-    return float(worst.mean())
-
-
-OBJECTIVES: dict[str, tuple[Callable[[Alpha, np.ndarray, np.ndarray], float], str]] = {
-    "pnl": (lambda alpha, pnl, regimes: float(pnl.mean()), "mean P&L of a world"),
-    "sharpe": (lambda alpha, pnl, regimes: moments(pnl).sharpe, "mean / standard deviation of P&L over worlds"),
-    "worst": (lambda alpha, pnl, regimes: _worst(pnl, regimes), "mean P&L in the worst of the regimes"),
-    "cvar": (lambda alpha, pnl, regimes: _cvar(pnl), "mean P&L of the worst tenth of the worlds"),
-    "words": (lambda alpha, pnl, regimes: -float(alpha.words), "shortness of the program: parsimony"),
-}
-"""Name -> (function of alpha, P&L (world,), regime (world,), more is better; what it is)."""
-
-
 class Search:
     """One search, from its seed to its last generation.
 
@@ -93,16 +76,16 @@ class Search:
         for start in starts:
             require(start.kind == config.kind, f"start {start.name}", "kind", config.kind, start.kind)
         self.rng = np.random.default_rng(config.seed)
-        self.regimes = np.zeros(0, np.str_)
         self.population: list[Alpha] = []
         self.generation = -1
+        self._scores: dict[int, tuple[float, ...]] = {}
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         state = self._read() if resume else None
         self.book = TrialBook(folder, keep=state["trials"] if state else 0)
         if state:
             self.rng.bit_generator.state = state["rng"]
-            self.regimes = np.array(state["regimes"])
+            self.book.regimes = np.array(state["regimes"])
             self.generation = state["generation"]
             self.population = [self.book.alphas[k] for k in state["population"]]
 
@@ -126,33 +109,29 @@ class Search:
             pool = [*self.starts, *ramped(self.rng, c.growth, c.kind, c.population, c.trade)]
         else:
             pool = [*self.population, *self.children()]
-        self.measure(pool)
+        self.book.measure(pool, self.judge, self.generation + 1)
         self.population = self.survivors(pool, c.population)
         self.generation += 1
         self._save()
-
-    def measure(self, alphas: Sequence[Alpha]) -> None:
-        """Try what was not tried; take note of the worlds' regimes."""
-
-        def judge(new: Sequence[Alpha]):
-            verdict = self.judge(new)
-            self.regimes = verdict.regimes
-            return verdict
-
-        self.book.measure(alphas, judge, self.generation + 1)
 
     def scores(self, alpha: Alpha) -> tuple[float, ...]:
         """Its objectives, more is better; NaN when its trial failed."""
         place = self.book.place(alpha)
         if self.book.reasons[place]:
             return (np.nan,) * len(self.config.objectives)
-        pnl = self.book.pnl[place]
-        return tuple(OBJECTIVES[name][0](alpha, pnl, self.regimes) for name in self.config.objectives)
+        if place not in self._scores:
+            pnl = self.book.pnl[place]
+            names = self.config.objectives
+            self._scores[place] = tuple(OBJECTIVES[name](alpha, pnl, self.book.regimes) for name in names)
+        return self._scores[place]
 
     def survivors(self, pool: Sequence[Alpha], count: int) -> list[Alpha]:
-        """The best `count` of a pool, best first, each program once; those whose trial failed are none of them."""
-        once = list({self.book.place(alpha): alpha for alpha in pool}.values())
-        sound = [alpha for alpha in once if not self.book.reasons[self.book.place(alpha)]]
+        """The best `count` of a pool, best first; of programs that earn the same, the shortest. Those whose trial
+        failed are none of them.
+        """
+        places = sorted({self.book.place(alpha) for alpha in pool}, key=lambda k: (self.book.alphas[k].words, k))
+        sound = list({self.book.pnl[k].tobytes(): self.book.alphas[k]
+                      for k in reversed(places) if not self.book.reasons[k]}.values())[::-1]  # fmt: skip
         if not sound:
             reason = next(reason for reason in self.book.reasons if reason)
             raise ConfigError(f"every program of generation {self.generation + 1} failed; the first one: {reason}")
@@ -171,16 +150,22 @@ class Search:
             else:
                 born = [mutate(self.rng, c.growth, self._parent())]
             for child in born:
-                if self.book.knows(child) or str(child) in seen:
+                for _ in range(RENEWALS):
+                    if not (self.book.knows(child) or str(child) in seen):
+                        break
                     child = mutate(self.rng, c.growth, child)
                 seen.add(str(child))
                 found.append(child)
         return found[: c.population]
 
     def _parent(self) -> Alpha:
-        """The better of two: the population is in the order of its ranks."""
-        picks = self.rng.integers(len(self.population), size=2)
-        return self.population[int(picks.min())]
+        """By even chance the better of two in the order of fronts, or the best of three by the first objective: short
+        programs alone, which the fronts are full of, lead nowhere.
+        """
+        if self.rng.random() < 0.5:
+            return self.population[int(self.rng.integers(len(self.population), size=2).min())]
+        picks = self.rng.integers(len(self.population), size=3)
+        return max((self.population[int(k)] for k in picks), key=lambda alpha: self.scores(alpha)[0])
 
     # --- checkpoint
 
@@ -190,7 +175,7 @@ class Search:
         state = {
             "config": config_hash(self.config), "generation": self.generation, "trials": len(self.book),
             "population": [self.book.place(alpha) for alpha in self.population],
-            "regimes": self.regimes.tolist(), "rng": self.rng.bit_generator.state,
+            "regimes": self.book.regimes.tolist(), "rng": self.rng.bit_generator.state,
         }  # fmt: skip
         new = self.folder / f"{CHECKPOINT}.new"
         new.write_text(json.dumps(state))

@@ -34,6 +34,8 @@ class TrialBook:
         self.pnl: list[np.ndarray] = []
         """of each trial, float64 (world,); NaN in all worlds for one that failed"""
         self.reasons: list[str] = []
+        self.regimes = np.zeros(0, np.str_)
+        """of the worlds, str (world,)"""
         self._place: dict[str, int] = {}
         self._path = None if folder is None else folder / FILE
         lines = self._path.read_text().splitlines() if keep and self._path is not None else []
@@ -69,6 +71,7 @@ class TrialBook:
         if not new:
             return
         verdict = judge(new)
+        self.regimes = verdict.regimes
         rows = []
         for alpha, pnl, reason in zip(new, verdict.pnl, verdict.reasons):
             pnl = np.full_like(pnl, np.nan) if reason else pnl
