@@ -28,9 +28,9 @@ class DiscoverConfig:
 
     search: SearchConfig = field(default_factory=SearchConfig)
     exam: ExamConfig = field(default_factory=ExamConfig)
-    regimes: tuple[str, ...] = ("base", "volatile", "trending")
+    regimes: tuple[str, ...] = ("base", "volatile", "thin")
     """that it is trained and validated in"""
-    unseen: tuple[str, ...] = ("jumps", "flash_crash")
+    unseen: tuple[str, ...] = ("calm", "flash_crash")
     """that only the test has"""
     latency: str = "city"
     fees: str = "rebate"
