@@ -75,7 +75,9 @@ def hash_of(env: Any) -> str:
     base = getattr(env, "unwrapped", env)
     market = getattr(base, "market", None)
     roles = getattr(base, "roles", None)
-    tasks = {name: to_dict(r.task) for name, r in roles.items()} if roles else to_dict(getattr(base, "task", None))
+    owners = roles or {"": base}
+    told = {name: to_dict(getattr(owner, "task", None)) for name, owner in owners.items()}
+    tasks = told if roles else told[""]
     return config_hash({"market": to_dict(getattr(market, "config", None)), "tasks": tasks})
 
 

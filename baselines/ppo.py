@@ -162,6 +162,8 @@ class Batch(NamedTuple):
     advantages: Tensor
     targets: Tensor
     masks: Tensor | None = None
+    seen: Tensor | None = None
+    """what the value sees, where that is more than the policy does (`mappo.py`)"""
 
 
 def advantages_of(
@@ -295,8 +297,8 @@ def train(
 
     # 7 the policy, with all that it needs to act elsewhere
     facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
-    folder = save_actor(out / "policy", agent.actor, envs, **facts, env_options=json.loads(args.env_options))
-    log.close(*sorted(folder.iterdir()), out / "args.json")
+    save_actor(out / "policy", agent.actor, envs, **facts, env_options=json.loads(args.env_options))
+    log.close(out / "policy", out / "args.json")
     if made_here:
         envs.close()
     return agent, curve
@@ -315,10 +317,12 @@ def improve(
     sums, count = np.zeros(4), 0
     for _ in range(args.num_epochs):
         for rows in torch.randperm(len(batch.obs), generator=order).chunk(parts):
-            obs, actions, old_log_probs, advantages, targets, masks = (x if x is None else x[rows] for x in batch)
-            out, _ = agent.actor.outputs(obs)
-            log_probs, entropy = agent.actor.log_prob(out, actions, masks), agent.actor.entropy(out, masks)
-            loss, told = losses_of(args, log_probs, old_log_probs, advantages, agent.value(obs), targets, entropy, act)
+            part = Batch(*(x if x is None else x[rows] for x in batch))
+            out, _ = agent.actor.outputs(part.obs)
+            log_probs = agent.actor.log_prob(out, part.actions, part.masks)
+            entropy = agent.actor.entropy(out, part.masks)
+            values = agent.value(part.obs if part.seen is None else part.seen)
+            loss, told = losses_of(args, log_probs, part.log_probs, part.advantages, values, part.targets, entropy, act)
             step(agent, optimizer, loss, args.max_grad_norm)
             sums += told
             count += 1

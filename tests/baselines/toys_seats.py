@@ -1,4 +1,4 @@
-"""Multi-agent toys with known answers, in the batched form: arrays by role. SAME_STEP autoreset."""
+"""Multi-agent toys with known answers, in the batched form: arrays by role. SAME_STEP autoreset, or DISABLED."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ class Crowd:
     WIDTHS = {"maker": 2, "taker": 3}
     SEATS = {"maker": 2, "taker": 1}
 
-    def __init__(self, num_envs: int, terminates: bool = True) -> None:
-        self.num_envs, self.terminates = num_envs, terminates
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    def __init__(
+        self, num_envs: int, terminates: bool = True, autoreset_mode: AutoresetMode = AutoresetMode.SAME_STEP
+    ) -> None:
+        self.num_envs, self.terminates, self.autoreset_mode = num_envs, terminates, autoreset_mode
+        self.metadata = {"autoreset_mode": autoreset_mode}
         self.roles = dict(self.SEATS)
         self.possible_agents = [f"{role}_{k}" for role, seats in self.SEATS.items() for k in range(seats)]
         self.x = np.zeros((num_envs, 3))
@@ -48,8 +50,9 @@ class Crowd:
         return self.split(self.here.copy())
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Arrays, dict[str, Any]]:
-        self.worlds = np.arange(self.num_envs) + (0 if seed is None else seed)
-        self.chance = [np.random.default_rng(int(w)) for w in self.worlds]
+        if seed is not None or not hasattr(self, "worlds"):
+            self.worlds = np.arange(self.num_envs) + (0 if seed is None else seed)
+            self.chance = [np.random.default_rng(int(w)) for w in self.worlds]
         self.age = 0
         self.here[:] = True
         self.draw()
@@ -69,7 +72,7 @@ class Crowd:
         self.here &= ~leaves
         self.draw()
         info: dict[str, Any] = {}
-        if over:
+        if over and self.autoreset_mode == AutoresetMode.SAME_STEP:
             info = {"final_obs": self.observe(), "_final_obs": np.ones(self.num_envs, bool)}
             self.age = 0
             self.here[:] = True
