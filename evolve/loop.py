@@ -92,6 +92,8 @@ class Search:
         self.reference = None if reference is None else np.asarray(reference, np.float64)
         self.generation = 0
         """that comes next"""
+        self.rows: list[dict[str, Any]] = []
+        """what `step` told of each generation"""
         self.history: list[float] = []
         """hypervolume after each generation"""
 
@@ -134,6 +136,7 @@ class Search:
                "outside_kernel": 1.0 - judged.kernel_s / wall_s if judged.kernel_s else float("nan")}  # fmt: skip
         for name, sign, values in zip(self.evaluator.names, self.archive.signs, self.archive.objectives[sound].T):
             row[f"best {name}"] = float((sign * values).max() * sign) if len(sound) else float("nan")
+        self.rows.append(row)
         return row
 
     def run(self, file: Path | None = None, *, tell: Callable[[dict[str, Any]], None] | None = None) -> Archive:
@@ -160,8 +163,8 @@ class Search:
         arrays = {**{f"archive_{name}": part for name, part in self.archive.state().items()}, **arrays}
         if self.reference is not None:
             arrays["reference"] = self.reference
-        checkpoint.save(file, arrays, {**values, "generation": self.generation, "history": self.history,
-                                      "what": self._what()})  # fmt: skip
+        progress = {"generation": self.generation, "history": self.history, "rows": self.rows}
+        checkpoint.save(file, arrays, {**values, **progress, "what": self._what()})
 
     def load(self, file: Path) -> None:
         """Become what was saved. Raises: ConfigError if it is of another search, DataError if it is no checkpoint."""
@@ -172,7 +175,7 @@ class Search:
         self.archive.restore({n.removeprefix(prefix): part for n, part in arrays.items() if n.startswith(prefix)})
         self.method.restore(arrays, values)
         self.reference = arrays.get("reference")
-        self.generation, self.history = values["generation"], values["history"]
+        self.generation, self.history, self.rows = values["generation"], values["history"], values["rows"]
 
     def _what(self) -> str:
         return f"{config_hash(self.config)} {self.label}"
