@@ -80,11 +80,16 @@ class Log:
         if settings["track"]:
             self.wandb = require_extra("wandb", "wandb")
             place = out / "wandb_id.txt"
-            name = place.read_text() if goes_on and place.exists() else self.wandb.util.generate_id()
-            place.write_text(name)
+            known = place.read_text() if goes_on and place.exists() else None
             self.run = self.wandb.init(
-                project=settings["wandb_project"], config=settings, dir=str(out), name=out.name, id=name, resume="allow"
+                project=settings["wandb_project"],
+                config=settings,
+                dir=str(out),
+                name=out.name,
+                id=known,
+                resume="allow",
             )
+            place.write_text(self.run.id)
         for row in past:
             self._to_file(row)
 

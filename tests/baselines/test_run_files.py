@@ -49,7 +49,7 @@ def test_tensorboard_is_told_every_number(tmp_path):
 
 
 def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, monkeypatch):
-    """A stand-in takes the place of the library: what it is told is what counts here."""
+    """A stand-in takes the place of the library: what it is told is what counts here, not how it is kept."""
     told = []
 
     class Artifact:
@@ -75,7 +75,6 @@ def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, mo
             told.append("finish")
 
     fake = types.ModuleType("wandb")
-    fake.util = types.SimpleNamespace(generate_id=lambda: "abc")
     fake.init = lambda **given: told.append(given) or Run()
     fake.Video = lambda path, format: (path, format)
     fake.Artifact = Artifact
@@ -85,10 +84,13 @@ def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, mo
     log.write({"frames": 10, "return": 1.5, "loss": float("nan")})
     log.film(tmp_path / "episode.gif")
     log.close(tmp_path / "policy", tmp_path / "args.json")
-    assert told[0]["id"] == "abc" and told[0]["project"] == "p" and "commit" in told[0]["config"]
+    assert told[0]["id"] is None and (tmp_path / "wandb_id.txt").read_text() == "abc"
+    assert told[0]["project"] == "p" and "commit" in told[0]["config"]
     assert told[1] == (10, {"frames": 10, "return": 1.5})
     assert told[2][1]["episode"][1] == "gif"
     assert told[3:] == [("model", ["policy", "args.json"]), "finish"]
+    Log({**SETTINGS, "track": True, "resume": True}, tmp_path).close()
+    assert told[5]["id"] == "abc" and told[5]["resume"] == "allow"
 
 
 def test_the_pace_tells_how_long_it_still_takes(monkeypatch):
