@@ -21,7 +21,8 @@ LEVEL = 0.95
 """Of every interval."""
 
 
-def bradley_terry(wins: np.ndarray, prior: float = 0.0, tolerance: float = 1e-10, most: int = 100_000) -> np.ndarray:
+def bradley_terry(wins: np.ndarray, prior: float = 0.0, tolerance: float = 1e-10, most: int = 100_000,
+                  start: np.ndarray | None = None) -> np.ndarray:  # fmt: skip
     """Log strengths that make a table of wins likeliest: i beats j with probability p_i / (p_i + p_j).
 
     Each round sets p_i = w_i / sum_j n_ij / (p_i + p_j), with w_i the wins of i and n_ij the games of the pair.
@@ -32,6 +33,7 @@ def bradley_terry(wins: np.ndarray, prior: float = 0.0, tolerance: float = 1e-10
             and keeps those of who always or never won finite.
         tolerance: largest change of a log strength in the last round.
         most: rounds.
+        start: log strengths to begin with; None: equal ones.
     Returns: float64 (player,), mean 0.
     Raises: MetricError without a prior, when no finite answer exists: someone won or lost against all others together.
     """
@@ -47,28 +49,25 @@ def bradley_terry(wins: np.ndarray, prior: float = 0.0, tolerance: float = 1e-10
             "give a prior > 0"
         )
     games, won = wins + wins.T, wins.sum(1) + 0.5 * prior
-    strength = np.ones(len(wins))
-    for _ in range(most):
+
+    def round_of(logs: np.ndarray) -> np.ndarray:
+        strength = np.exp(logs)
         pull = (games / (strength[:, None] + strength)).sum(1) + prior / (strength + 1.0)
-        fresh = won / pull
-        fresh *= _scale(fresh, prior)
-        change = float(np.abs(np.log(fresh / strength)).max())
-        strength = fresh
-        if change < tolerance:
-            break
-    logs = np.log(strength)
-    return logs - logs.mean()
+        return _scaled(won / pull, prior)
+
+    return _settle(round_of, np.zeros(len(wins)) if start is None else start, tolerance, most)
 
 
 def plackett_luce(orders: np.ndarray, num_players: int, weights: np.ndarray | None = None, prior: float = 0.0,
-                  tolerance: float = 1e-10, most: int = 100_000) -> np.ndarray:  # fmt: skip
+                  tolerance: float = 1e-10, most: int = 100_000,
+                  start: np.ndarray | None = None) -> np.ndarray:  # fmt: skip
     """Log strengths that make rankings likeliest: the next place goes to one of those left, with odds of its strength.
 
     Args:
         orders: int64 (ranking, place), numbers of the players from the first to the last; -1 after the last.
         num_players: how many players there are.
         weights: float64 (ranking,), how often each ranking counts; None: once.
-        prior, tolerance, most: see `bradley_terry`.
+        prior, tolerance, most, start: see `bradley_terry`.
     Returns: float64 (player,), mean 0.
     Raises: MetricError for numbers that are no players, or when no finite answer exists.
     """
@@ -90,34 +89,52 @@ def plackett_luce(orders: np.ndarray, num_players: int, weights: np.ndarray | No
             raise MetricError(
                 "plackett_luce: no finite strengths: some players are always before, or behind, the others"
             )
-    strength = np.ones(num_players)
-    for _ in range(most):
+
+    def round_of(logs: np.ndarray) -> np.ndarray:
+        strength = np.exp(logs)
         own = np.where(there, strength[orders], 0.0)
         left = np.cumsum(own[:, ::-1], 1)[:, ::-1]
         shares = np.where(chosen, weights[:, None] / np.where(left > 0, left, 1.0), 0.0)
         pulls = np.cumsum(shares, 1)
         pull = prior / (strength + 1.0)
         np.add.at(pull, orders[there], pulls[there])
-        fresh = (won + 0.5 * prior) / pull
-        fresh *= _scale(fresh, prior)
-        change = float(np.abs(np.log(fresh / strength)).max())
-        strength = fresh
-        if change < tolerance:
+        return _scaled((won + 0.5 * prior) / pull, prior)
+
+    return _settle(round_of, np.zeros(num_players) if start is None else start, tolerance, most)
+
+
+def _settle(round_of: Callable[[np.ndarray], np.ndarray], logs: np.ndarray, tolerance: float,
+            most: int) -> np.ndarray:  # fmt: skip
+    """Repeat rounds until they change nothing; log strengths of mean 0.
+
+    Two rounds are drawn out into a long step (SQUAREM, Varadhan and Roland 2008), which is taken back where the round
+    after it moves farther than the one before: who nearly always wins is many rounds away.
+    """
+    for _ in range(0, most, 3):
+        one = round_of(logs)
+        two = round_of(one)
+        first, bend = one - logs, two - 2.0 * one + logs
+        last = float(np.abs(two - one).max())
+        if last < tolerance:
+            logs = two
             break
-    logs = np.log(strength)
+        stretch = max(1.0, min(float(np.linalg.norm(first) / max(np.linalg.norm(bend), 1e-300)), 64.0))
+        far = logs + 2.0 * stretch * first + stretch * stretch * bend
+        try_far = round_of(np.clip(far, -60.0, 60.0))
+        logs = try_far if float(np.abs(try_far - far).max()) <= last else two
     return logs - logs.mean()
 
 
-def _scale(strength: np.ndarray, prior: float) -> float:
-    """What to multiply all strengths by; the results do not care, so without a prior it makes their mean logarithm 0.
+def _scaled(strength: np.ndarray, prior: float) -> np.ndarray:
+    """Log strengths at the likeliest scale of all together; results do not care, so without a prior their mean is 0.
 
-    With one it is a Newton step towards the likeliest scale: the rounds alone would creep there, the more games the
-    slower.
+    With one it is a Newton step towards that scale: the rounds alone would creep there, the more games the slower.
     """
+    logs = np.log(strength)
     if prior <= 0:
-        return math.exp(-np.log(strength).mean())
+        return logs - logs.mean()
     share = strength / (strength + 1.0)
-    return math.exp(float(np.clip((0.5 - share).sum() / (share * (1.0 - share)).sum(), -2.0, 2.0)))
+    return logs + float(np.clip((0.5 - share).sum() / (share * (1.0 - share)).sum(), -2.0, 2.0))
 
 
 def _connected(beats: np.ndarray) -> bool:
@@ -179,24 +196,28 @@ class Ratings:
         return [int(k) for k in np.argsort(-self.strength, kind="stable")]
 
 
-def bootstrap_ratings(players: Sequence[str], fit: Callable[[np.ndarray], np.ndarray], num_worlds: int,
+Fit = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+"""float64 (world,), how often each world counts, and log strengths to begin with -> log strengths (player,)."""
+
+
+def bootstrap_ratings(players: Sequence[str], fit: Fit, num_worlds: int,
                       resamples: int = 500, seed: int = 0) -> Ratings:  # fmt: skip
     """Ratings with intervals: whole worlds are drawn anew, all that was played in a world together.
 
     Games of one world share its flow, so they are no independent evidence; an interval over games would be too narrow.
 
     Args:
-        fit: float64 (world,), how often each world counts -> log strengths (player,).
+        fit: strengths of a sample of worlds.
         num_worlds: worlds.
         resamples: of the bootstrap.
         seed: of its draws.
     """
-    strength = fit(np.ones(num_worlds))
+    strength = fit(np.ones(num_worlds), None)
     draws = np.random.default_rng(seed)
     sample = np.empty((resamples, len(players)))
     for k in range(resamples):
         counts = np.bincount(draws.integers(0, num_worlds, num_worlds), minlength=num_worlds)
-        sample[k] = fit(counts.astype(np.float64))
+        sample[k] = fit(counts.astype(np.float64), strength)
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(sample, [tail, 100 - tail], axis=0)
     best, worst = np.percentile(ranks_of(sample), [tail, 100 - tail], axis=0, method="nearest")

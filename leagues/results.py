@@ -170,13 +170,13 @@ class Contest:
         if self.at_once > 2:
             orders, where, weights = self.orders()
 
-            def fit(counts: np.ndarray) -> np.ndarray:
-                return plackett_luce(orders, len(self.players), weights * counts[where], PRIOR, FIT)
+            def fit(counts: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+                return plackett_luce(orders, len(self.players), weights * counts[where], PRIOR, FIT, start=start)
         else:
             won = self.wins()
 
-            def fit(counts: np.ndarray) -> np.ndarray:
-                return bradley_terry(won @ counts, PRIOR, FIT)
+            def fit(counts: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+                return bradley_terry(won @ counts, PRIOR, FIT, start=start)
 
         return bootstrap_ratings(self.players, fit, len(self.worlds), RESAMPLES, seed)
 

@@ -59,7 +59,9 @@ def test_bradley_terry_recovers_strengths_with_intervals_that_cover():
     covered, errors = 0, []
     for seed in range(24):
         won = pair_results(seed, 100)
-        found = bootstrap_ratings("abcde", lambda counts, won=won: bradley_terry(won @ counts, 0.0, 1e-6), 100, 120)
+        found = bootstrap_ratings(
+            "abcde", lambda counts, start, won=won: bradley_terry(won @ counts, 0.0, 1e-6, start=start), 100, 120
+        )
         covered += int(((found.low <= TRUE) & (found.high >= TRUE)).sum())
         errors.append(found.strength - TRUE)
         assert (found.best_rank <= found.rank).all() and (found.rank <= found.worst_rank).all()
@@ -122,7 +124,9 @@ def test_an_interval_over_worlds_is_wider_where_games_of_a_world_agree():
     ten = np.repeat(won, 10, 2) / 10
 
     def width(table, worlds):
-        found = bootstrap_ratings("abcde", lambda counts: bradley_terry(table @ counts, 0.1, 1e-6), worlds, 200)
+        found = bootstrap_ratings(
+            "abcde", lambda counts, start: bradley_terry(table @ counts, 0.1, 1e-6, start=start), worlds, 200
+        )
         return (found.high - found.low).mean()
 
     assert width(won, 60) / width(ten, 600) == pytest.approx(math.sqrt(10), rel=0.25)
