@@ -1,0 +1,54 @@
+"""Run the benchmark, or what is missing of it, and write its page.
+
+Environments x policies x training seeds x held-out worlds. What there is already is kept: a run that was killed is
+taken up by the same command and gives the same table, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `qsl benchmark`."""
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="five seeds, every environment: a night on two cores")
+    size.add_argument("--smoke", action="store_true", help="does it run? two seeds, a few frames, a few worlds")
+    parser.add_argument("--envs", nargs="*", default=[], metavar="ENV_ID", help="only these environments")
+    parser.add_argument(
+        "--policies", nargs="*", default=[], metavar="NAME", help="only these scripted ones and learners"
+    )
+    parser.add_argument("--seeds", type=int, help="training seeds of a learner, in place of the budget's")
+    parser.add_argument("--frames", type=int, help="of a training, in place of the budget's")
+    parser.add_argument("--worlds", type=int, help="held-out worlds of a cell, in place of the budget's")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes (default 1); the result does not depend on it"
+    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="run the cells on a Ray cluster: auto, local, or host:port")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/agents"), help="folder for raw results")
+    parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"), help="page to rewrite")
+    parser.add_argument("--tables-only", action="store_true", help="run nothing: write the page from what there is")
+
+
+def run(args: argparse.Namespace) -> int:
+    """The whole of `qsl benchmark`."""
+    from baselines.benchmark import BUDGETS, Store, plan, run_cells
+    from baselines.benchmark_page import Tables, draw, write_page
+    from baselines.run_files import ProgressLine
+    from baselines.summary import text_of
+    from qsl_envs.errors import require
+
+    require(args.workers >= 1, "benchmark", "--workers", ">= 1", args.workers)
+    budget = BUDGETS["full" if args.full else "smoke" if args.smoke else "small"]
+    if not args.tables_only:
+        cells = plan(budget, args.envs, args.policies, args.seeds, args.frames, args.worlds)
+        run_cells(cells, args.out, args.workers, args.ray, ProgressLine())
+    tables = Tables(Store(args.out))
+    for place in tables.places:
+        print(f"\n{place}\n\n{text_of(tables.rows(place), words=(0, 6, 8))}")
+    if args.page.is_file():
+        write_page(args.page, tables, args.page.parent)
+        pictures = draw(args.page.parent / "images", tables)
+        print(f"\n{args.page} rewritten; pictures: {', '.join(map(str, pictures))}")
+    return 0
