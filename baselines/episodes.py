@@ -68,7 +68,8 @@ def step_discounts(envs: Any, info: dict[str, Any], cut: np.ndarray, gamma: floa
     if "elapsed_ns" not in info:
         return np.full(envs.num_envs, gamma, np.float32)
     steps = np.asarray(info["elapsed_ns"], np.float64) / envs.unwrapped.step_ns
-    if len(cut):
-        column = list(envs.unwrapped.observation_names).index("elapsed")
+    names = list(getattr(envs.unwrapped, "observation_names", ()))
+    if len(cut) and "elapsed" in names:
+        column = names.index("elapsed")
         steps[cut] = [info["final_obs"][i][column] for i in cut]
     return (gamma**steps).astype(np.float32)

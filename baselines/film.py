@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,22 @@ def film_policy(
         return write_gif(path, episode_pictures(policy, envs, seed))
     finally:
         envs.close()
+
+
+def film_trained(folder: Path, envs: VectorEnv, args: Any, log: Any, trust: bool = False) -> None:
+    """Film the policy that a run has trained into `episode.gif`, and show it in a tracked run.
+
+    Args:
+        folder: of the policy.
+        envs: that it was trained in.
+        args: settings of the run.
+        log: of the run.
+        trust: see `baselines.portable.load_policy`.
+    """
+    from baselines.portable import load_policy
+
+    policy, options = load_policy(folder, envs, trust=trust), json.loads(args.env_options)
+    log.film(film_policy(policy, args.env_id, Path(args.out) / "episode.gif", options=options))
 
 
 def episode_pictures(policy: Any, envs: VectorEnv, seed: int) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
 from baselines.episodes import Episodes, step_discounts
-from baselines.film import film_policy
+from baselines.film import film_trained
 from baselines.networks import Actor, Moments
 from baselines.replay_memory import Batch, ReplayMemory
 from baselines.rollouts import final_rows, make_envs
@@ -143,8 +143,8 @@ class Run:
         torch.set_num_threads(self.args.torch_threads)
         self.noise = torch.Generator().manual_seed(self.args.seed)
         self.made_here, a = envs is None, self.args
-        self.options = json.loads(a.env_options)
-        self.envs = make_envs(a.env_id, a.num_envs, self.options, a.split, a.num_threads) if envs is None else envs
+        options = json.loads(a.env_options)
+        self.envs = make_envs(a.env_id, a.num_envs, options, a.split, a.num_threads) if envs is None else envs
         mode = self.envs.metadata.get("autoreset_mode")
         require(mode == AutoresetMode.SAME_STEP, name, "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
         require(self.envs.num_envs == a.num_envs, name, "envs.num_envs", f"{a.num_envs}", self.envs.num_envs)
@@ -245,18 +245,16 @@ class Run:
 
     def finish(self) -> tuple[Actor, list[dict[str, float]]]:
         """Write `policy/`, end the log; returns the actor and the log's rows."""
-        from baselines.portable import load_policy, manifest_of, save_policy
+        from baselines.portable import manifest_of, save_policy
 
         a, actor = self.args, self.learner.actor
-        about = manifest_of(self.envs, name=self.name, seed=a.seed, frames=self.frames, args=asdict(a))
+        about = manifest_of(self.envs, name=self.name, seed=a.seed, frames=self.frames,
+                            env_options=json.loads(a.env_options), args=asdict(a))  # fmt: skip
         content = {"spec": actor.spec.plain(), "state": actor.state_dict(),
                    "return_moments": self.return_moments.state_dict()}  # fmt: skip
         folder = save_policy(self.out / "policy", "actor", content, about)
         if a.track and self.made_here:
-            film = film_policy(
-                load_policy(folder, self.envs), a.env_id, self.out / "episode.gif", split=a.split, options=self.options
-            )
-            self.log.film(film)
+            film_trained(folder, self.envs, a, self.log)
         self.log.close(folder, self.out / "args.json")
         if self.made_here:
             self.envs.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +11,7 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
+from baselines.episodes import Episodes, step_discounts
 from baselines.networks import Actor, ActorSpec
 from qsl_envs.errors import ConfigError, require
 
@@ -73,10 +73,8 @@ class Collector:
         self.envs, self.num_steps, self.gamma = envs, num_steps, gamma
         self.noise = torch.Generator().manual_seed(seed)
         self.discrete = isinstance(envs.single_action_space, gym.spaces.Discrete)
-        names = observation_names_of(envs)
-        self.elapsed_column = names.index("elapsed") if "elapsed" in names else -1
         self.sets, self.turn = [self._tensors(num_steps) for _ in range(sets)], 0
-        self.finished: list[tuple[float, int]] = []
+        self.episodes = Episodes(envs.num_envs)
 
     def _tensors(self, num_steps: int) -> Rollout:
         shape, spec = (num_steps, self.envs.num_envs), spec_of(self.envs)
@@ -91,7 +89,8 @@ class Collector:
         n = self.envs.num_envs
         self.obs, self.state = torch.tensor(obs, dtype=torch.float32), agent.first_state(n)
         self.mask = self._mask(info)
-        self.returns, self.lengths, self.discounted = (np.zeros(n) for _ in range(3))
+        self.discounted = np.zeros(n)
+        self.episodes.begin()
         return self.obs
 
     @torch.inference_mode()
@@ -100,7 +99,6 @@ class Collector:
         r, actor = self.sets[self.turn], agent.actor
         self.turn = (self.turn + 1) % len(self.sets)
         r = r._replace(state=None if self.state is None else self.state.clone())
-        self.finished = []
         for t in range(self.num_steps):
             r.obs[t] = self.obs
             out, r.values[t], self.state = agent.step(actor.normalize(self.obs), self.state)
@@ -131,37 +129,22 @@ class Collector:
             last = torch.tensor(final_rows(info, cut))
             state = None if self.state is None else self.state[cut]
             r.next_values[t, cut] = agent.step(agent.actor.normalize(last), state)[1]
-        r.discounts[t] = torch.as_tensor(self._discounts(info, over, cut))
+        r.discounts[t] = torch.as_tensor(step_discounts(self.envs, info, cut, self.gamma))
         self.discounted = self.discounted * r.discounts[t].numpy() + reward
         r.returns[t] = torch.as_tensor(self.discounted)
-        self.returns += reward
-        self.lengths += 1
+        self.episodes.add(reward, over, info)
         self.mask = self._mask(info)
         if over.any():
-            self.finished += zip(self.returns[over].tolist(), self.lengths[over].tolist())
-            self.returns[over] = self.lengths[over] = self.discounted[over] = 0.0
+            self.discounted[over] = 0.0
             if self.state is not None:
                 self.state[torch.as_tensor(over)] = 0.0
-
-    def _discounts(self, info: dict[str, Any], over: np.ndarray, cut: np.ndarray) -> np.ndarray:
-        """Of what follows each env's step, float32 (num_envs,)."""
-        if "elapsed_ns" not in info:
-            return np.full(len(over), self.gamma, np.float32)
-        steps = np.asarray(info["elapsed_ns"], np.float64) / self.envs.unwrapped.step_ns
-        if cut.size and self.elapsed_column >= 0:
-            # The info is of the next episode, which has just begun; the final observation still tells.
-            steps[cut] = final_rows(info, cut)[:, self.elapsed_column]
-        return (self.gamma**steps).astype(np.float32)
 
     def _mask(self, info: dict[str, Any]) -> Tensor | None:
         return torch.tensor(info["action_mask"]) if self.discrete and "action_mask" in info else None
 
     def means(self) -> dict[str, float]:
-        """Mean return and length of the episodes that ended in the last rollout; NaN when none did."""
-        if not self.finished:
-            return {"return": math.nan, "length": math.nan}
-        found = np.mean(self.finished, axis=0)
-        return {"return": float(found[0]), "length": float(found[1])}
+        """Means over the episodes that ended since the last call, as `Episodes.means` tells them."""
+        return self.episodes.means()
 
 
 def make_envs(

@@ -18,8 +18,8 @@ import torch
 from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import VectorEnv
 
-from baselines.film import film_policy
-from baselines.portable import load_policy, manifest_of, save_policy
+from baselines.film import film_trained
+from baselines.portable import manifest_of, save_policy
 from baselines.rollouts import make_envs
 from baselines.run_files import Log, Pace, ProgressLine, read_tensors
 from qsl_envs.adapters.sb3 import SB3VecEnv
@@ -231,8 +231,7 @@ def train(
     for path in files.values():
         path.unlink()
     if args.track and made_here:
-        policy = load_policy(folder, envs, trust=True)
-        log.film(film_policy(policy, args.env_id, out / "episode.gif", split=args.split, options=options))
+        film_trained(folder, envs, args, log, trust=True)
     log.close(folder, out / "args.json")
     if made_here:
         envs.close()
