@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evolve.alpha import Alpha
-from evolve.discovery.examine import ExamConfig, examine
+from evolve.discovery.examine import ExamConfig, examine, summary
 from evolve.discovery.judge import Judge, MarketJudge
 from evolve.discovery.search import Search, SearchConfig, random_search
 from evolve.discovery.trials import TrialBook
@@ -20,6 +20,8 @@ from qsl_envs.market.config import MarketConfig
 from qsl_envs.settings import check_types, to_dict
 
 Tell = Callable[[float, str], None]
+FRONT = 12
+"""Programs of the front that are reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ def discover(
     aim = config.search.objectives[0]
     alphas, found = examine(book, validation, tests, config.exam, aim)
     result: dict[str, Any] = {"config": to_dict(config), "genetic": found}
-    result["fronts"] = [front_row(search, alpha, validation) for alpha in first_front(search)]
+    result["fronts"] = front_rows(search, validation)
     if config.control:
         if tell:
             tell(1.0, f"control: {len(book)} random programs")
@@ -131,13 +133,16 @@ def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     return all(x >= y for x, y in zip(a, b)) and a != b
 
 
-def front_row(search: Search, alpha: Alpha, validation: Judge) -> dict[str, Any]:
-    """A program of the front: its objectives on the training worlds, and its P&L there and on validation."""
-    held = validation([alpha])
-    scores = dict(zip(search.config.objectives, search.scores(alpha)))
-    kept = None if held.reasons[0] else float(held.pnl[0].mean())
-    train = float(search.book.pnl[search.book.place(alpha)].mean())
-    return {"formula": str(alpha), "words": alpha.words, "objectives": scores, "train": train, "validation": kept}
+def front_rows(search: Search, validation: Judge) -> list[dict[str, Any]]:
+    """Programs of the front, at most FRONT: objectives on the training worlds, P&L there and on validation."""
+    front = first_front(search)[:FRONT]
+    held, rows = validation(front), []
+    for n, alpha in enumerate(front):
+        kept = None if held.reasons[n] else float(held.pnl[n].mean())
+        train = float(search.book.pnl[search.book.place(alpha)].mean())
+        rows.append({"formula": str(alpha), "words": alpha.words, "train": train, "validation": kept,
+                     "objectives": dict(zip(search.config.objectives, search.scores(alpha)))})  # fmt: skip
+    return rows
 
 
 def write_result(folder: Path, result: dict[str, Any], alphas: Sequence[Alpha]) -> None:
@@ -163,10 +168,6 @@ def ablation(config: DiscoverConfig, tell: Tell | None = None) -> list[dict[str,
         `promised` P&L (validation worlds as the search knew them) and its `true` one (the same number of test worlds of
         the searched regimes, whole market), both as `examine.summary`.
     """
-    from dataclasses import replace
-
-    from evolve.discovery.examine import summary
-
     rows = []
     truth = config.judge("test", config.regimes, config.test_worlds)
     for n, without in enumerate(ABLATIONS):
@@ -185,4 +186,35 @@ def ablation(config: DiscoverConfig, tell: Tell | None = None) -> list[dict[str,
         })  # fmt: skip
     if tell:
         tell(1.0, "done")
+    return rows
+
+
+# --- starting from a policy
+
+
+def compare_starts(config: DiscoverConfig, starts: Sequence[Alpha], tell: Tell | None = None) -> list[dict[str, Any]]:
+    """The same search with and without given programs among its first ones, and those programs as they are.
+
+    Returns: rows with `name`, `trials`, `formula`, and `train`, `validation`, `test` as `examine.summary`.
+    """
+    aim = config.search.objectives[0]
+    train = config.judge("train", config.regimes, config.train_worlds)
+    validation = config.judge("validation", config.regimes, config.validation_worlds)
+    test = config.judge("test", config.regimes, config.test_worlds)
+    rows = []
+
+    def add(name: str, trials: int, alpha: Alpha) -> None:
+        found = {where: judge([alpha]).pnl[0]
+                 for where, judge in (("train", train), ("validation", validation), ("test", test))}  # fmt: skip
+        rows.append({"name": name, "trials": trials, "formula": str(alpha),
+                     **{where: summary(pnl) for where, pnl in found.items()}})  # fmt: skip
+
+    for start in starts:
+        add(start.name, 0, start)
+    for n, (name, given) in enumerate((("without", ()), ("with", starts))):
+        book = Search(config.search, train, starts=given).run()
+        (alpha, *_), _ = examine(book, validation, {}, replace(config.exam, alphas=1), aim)
+        add(f"search {name} it", len(book), alpha)
+        if tell:
+            tell((n + 1) / 2, f"search {name} it")
     return rows

@@ -9,7 +9,7 @@ import numpy as np
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.market.market import Market
-from qsl_envs.participants.knowledge import last_print, levels, top, volumes
+from qsl_envs.participants.knowledge import feed_age_ns, last_print, levels, top, volumes
 
 if TYPE_CHECKING:
     from qsl_envs.sdk.trader import Trader
@@ -99,6 +99,11 @@ class MarketData:
         self._market._book(number)
         bought, sold = volumes(*self._where(), number, self.now_ns)
         return int(bought), int(sold)
+
+    def feed_age_ns(self, number: int = 0) -> int:
+        """Time since the newest record that was heard of a book left the venue."""
+        self._market._book(number)
+        return int(feed_age_ns(*self._where(), number, self.now_ns))
 
     def last_trade(self, number: int = 0) -> int | None:
         """Price of the last trade heard of a book, None before the first one."""
