@@ -317,7 +317,7 @@ def improve(
     sums, count = np.zeros(4), 0
     for _ in range(args.num_epochs):
         for rows in torch.randperm(len(batch.obs), generator=order).chunk(parts):
-            part = Batch(*(x if x is None else x[rows] for x in batch))
+            part = Batch(*(x if x is None else x.index_select(0, rows) for x in batch))
             out, _ = agent.actor.outputs(part.obs)
             log_probs = agent.actor.log_prob(out, part.actions, part.masks)
             entropy = agent.actor.entropy(out, part.masks)

@@ -109,17 +109,18 @@ def learn(
     """
     assert rollout.state is not None
     obs, targets = agent.actor.normalize(rollout.obs), advantages + rollout.values
+    whole = rollout._replace(obs=obs, state=None)
     num_envs = obs.shape[1]
     parts = max(1, round(num_envs * len(obs) / args.minibatch_size))
     sums, count = np.zeros(4), 0
     for _ in range(args.num_epochs):
         for rows in torch.randperm(num_envs, generator=order).chunk(min(parts, num_envs)):
-            out, values, _ = agent.unroll(obs[:, rows], rollout.ended[:, rows], rollout.state[rows])
-            masks = None if rollout.masks is None else rollout.masks[:, rows]
-            log_probs = agent.actor.log_prob(out, rollout.actions[:, rows], masks)
-            entropy = agent.actor.entropy(out, masks)
-            old, gains, wanted = rollout.log_probs[:, rows], advantages[:, rows], targets[:, rows]
-            loss, told = ppo.losses_of(args, log_probs, old, gains, values, wanted, entropy, act)
+            part = Rollout(*(x if x is None else x.index_select(1, rows) for x in whole))
+            out, values, _ = agent.unroll(part.obs, part.ended, rollout.state[rows])
+            log_probs = agent.actor.log_prob(out, part.actions, part.masks)
+            entropy = agent.actor.entropy(out, part.masks)
+            gains, wanted = advantages.index_select(1, rows), targets.index_select(1, rows)
+            loss, told = ppo.losses_of(args, log_probs, part.log_probs, gains, values, wanted, entropy, act)
             ppo.step(agent, optimizer, loss, args.max_grad_norm)
             sums += told
             count += 1

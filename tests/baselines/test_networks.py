@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.networks import Actor, ActorSpec, Moments, squashed_parts
+from baselines.networks import Actor, ActorSpec, Moments, Tanh, squashed_parts
 from qsl_envs.errors import ConfigError
 
 SPECS = [
@@ -69,6 +69,16 @@ def test_the_best_action_is_what_forward_says(spec):
         "categorical": lambda: out.argmax(-1),
     }[spec.head]()
     assert torch.equal(action, expected)
+
+
+def test_the_tanh_is_torch_s_and_so_is_its_slope():
+    x = torch.linspace(-12, 12, 4801, requires_grad=True)
+    own, theirs = Tanh()(x), torch.tanh(x)
+    assert torch.allclose(own, theirs, atol=2e-7)
+    slopes = [torch.autograd.grad(y.sum(), x)[0] for y in (own, theirs)]
+    assert torch.allclose(*slopes, atol=1e-6)
+    with torch.no_grad():
+        assert torch.equal(Tanh()(x), own)
 
 
 def test_gaussian_density_and_entropy_are_torch_s():

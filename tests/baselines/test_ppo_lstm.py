@@ -30,13 +30,13 @@ def score(policy, num_envs=400, first=10**6):
 
 def test_it_remembers_what_no_memoryless_policy_can_know(tmp_path):
     """At the step that pays, the observation is the same for both signs: without a memory -0.64 is the best."""
-    given = {"num_envs": 64, "num_steps": 12, "gamma": 0.95, "learning_rate": 3e-3, "hidden": 16, "num_epochs": 4}
+    given = {"num_envs": 64, "num_steps": 6, "gamma": 0.95, "learning_rate": 5e-3, "hidden": 16, "num_epochs": 4}
     args = ppo_lstm.Args(
-        **given, memory=16, total_frames=60 * 768, minibatch_size=192, target_kl=0.0, out=str(tmp_path / "with")
+        **given, memory=16, total_frames=30 * 384, minibatch_size=192, target_kl=0.0, out=str(tmp_path / "with")
     )
     ppo_lstm.train(args, Recall(64), quiet)
     assert score(load_policy(tmp_path / "with" / "policy", Recall(1))) > -0.05
-    args = ppo.Args(**given, total_frames=20 * 768, minibatch_size=192, out=str(tmp_path / "without"))
+    args = ppo.Args(**given, total_frames=30 * 384, minibatch_size=192, out=str(tmp_path / "without"))
     ppo.train(args, Recall(64), quiet)
     without = score(load_policy(tmp_path / "without" / "policy", Recall(1)))
     assert -0.8 < without < Recall.FORGOTTEN + 0.05  # 0.05: the mean sign of 400 worlds is not quite 0
