@@ -57,7 +57,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(2, {"PPO": 32_768}, 1, {}, 8, False),
-    "small": Budget(3, {"PPO": 2_000_000, "PPO from clone": 1_000_000}, 1, {}, 128, False),
+    "small": Budget(3, {"PPO": 1_000_000, "PPO from clone": 1_000_000}, 1, {}, 128, False),
     "full": Budget(
         5, {"PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000},
         2, {"PPO": 5_000_000, "PPO from clone": 2_500_000}, 512, True,
@@ -120,10 +120,11 @@ def run_cells(
     done = len(cells) - len(missing)
     for cell, outcome in _outcomes(missing, workers, ray_address):
         store.add(cell, outcome)
+        store.gather(cells)
         done += 1
         if tell:
             tell(done / len(cells), f"{done} of {len(cells)} cells: {cell.name}")
-    store.gather(cells)
+    store.gather(cells)  # what a run that was killed had left
 
 
 def _outcomes(cells: Sequence[Cell], workers: int, ray_address: str | None) -> Iterator[tuple[Cell, Outcome]]:
@@ -147,7 +148,7 @@ def _outcomes(cells: Sequence[Cell], workers: int, ray_address: str | None) -> I
 
 
 class Store:
-    """Results in a folder: a file a cell while a run goes on, put together at its end.
+    """Results in a folder: each cell's comes as a file of its own and is then put into the small ones.
 
     A cell's file is written whole or not at all, so a run that was killed goes on where it stopped.
     """
@@ -157,7 +158,7 @@ class Store:
         self.parts = out / "parts"
 
     def part(self, cell: Cell) -> Path:
-        """Where the result of a cell lies while the run goes on."""
+        """Where the result of a cell lies until it is put together with the others."""
         return self.parts / f"{cell.name.replace('/', '__')}.npz"
 
     def holds(self, cell: Cell) -> bool:

@@ -82,7 +82,7 @@ class Cell:
         is not this cell's.
         """
         known = tuned.load(self.env_id, self.role) if has_tuned(self.env_id, self.role) else {}
-        stands_on = known if self.learned else known.get(self.policy)
+        stands_on = known.get(self.task.best_scripted() if self.policy in CLONED else self.policy)
         text = json.dumps([asdict(self), stands_on], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -184,3 +184,5 @@ LEARNERS: dict[str, Callable[[Cell, Path], list[dict[str, float]]]] = {
     "PPO from clone": train_ppo_from_clone,
     "SAC": train_sac,
 }
+CLONED = ("PPO from clone",)
+"""Learners that start from the best tuned scripted policy."""

@@ -12,6 +12,7 @@ from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from baselines.evaluate import bootstrap
 from baselines.trace import Trace
@@ -249,6 +250,7 @@ def draw_results(
             axes.tick_params(axis="y", length=0, labelsize=9.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.set_title(f"{title}, {worlds} worlds")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.xaxis.set_major_formatter("{x:,.0f}")
             axes.set_xlabel(label or metric)
         figure.subplots_adjust(wspace=0.06)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from baselines.intervals import bootstrap
 from baselines.pictures import INK, PALE, STYLE, colors, save_figure
@@ -58,6 +59,7 @@ def draw_distribution(path: Path, sets: Mapping[str, Results], metric: str = "pn
             axes.tick_params(axis="y", length=0, labelsize=9.5, labelcolor=INK)
             axes.grid(axis="y", visible=False)
             axes.set_title(f"{title}, {len(next(iter(results.values()))[metric])} worlds")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.xaxis.set_major_formatter("{x:,.0f}")
             axes.set_xlabel(label or metric)
         figure.subplots_adjust(wspace=0.06)
@@ -114,8 +116,8 @@ def draw_sweep(
         heights = [1.7 if metric in ("score", "pnl") else 1.0 for metric in metrics]
         figure = Figure(figsize=(11, 0.9 + 1.25 * sum(heights)))
         grid = figure.subplots(
-            len(metrics), len(axes_results), squeeze=False, sharex="col", sharey="row",
-            gridspec_kw={"height_ratios": heights, "hspace": 0.16, "wspace": 0.06},
+            len(metrics), len(axes_results), squeeze=False, sharex="col",
+            gridspec_kw={"height_ratios": heights, "hspace": 0.2, "wspace": 0.16},
         )  # fmt: skip
         for column, (title, by_factor) in enumerate(axes_results.items()):
             factors = sorted(by_factor)
