@@ -16,6 +16,11 @@ from baselines.summary import difference_cells, markdown_of, normalised_cell
 from baselines.tasks import NOTHING, Task
 
 BEGIN, END = "<!-- benchmark:{} begin -->", "<!-- benchmark:{} end -->"
+PICTURES = {
+    "tables": ("benchmark-curves.png", "Learning curves of every training seed; dashed: the best scripted policy"),
+    "profile": ("benchmark-profiles.png", "Performance profiles: share of runs above a normalised score"),
+}
+"""Section -> its picture and what it shows."""
 REALISM = "table:realism_amzn"
 """Name of the table in docs/metrics.md whose rows say how far a world is from a recorded day."""
 
@@ -76,14 +81,19 @@ class Tables:
 
 
 def write_page(page: Path, tables: Tables, docs: Path) -> None:
-    """Rewrite what stands between the markers of the page.
+    """Rewrite what stands between the markers of the page, and draw its pictures into `images/` beside it.
 
     Args:
         docs: folder whose `metrics.md` has the realism rows.
     Raises: ValueError if the page lacks the markers.
     """
     text = page.read_text(encoding="utf-8")
+    drawn = {path.name for path in draw(page.parent / "images", tables)}
+    shown = {
+        name: f"\n![{words}](images/{file})\n" if file in drawn else "" for name, (file, words) in PICTURES.items()
+    }
     for name, body in (("tables", tables_text(tables, docs)), ("profile", aggregate_text(tables))):
+        body += shown[name]
         begin, end = BEGIN.format(name), END.format(name)
         if begin not in text or end not in text:
             raise ValueError(f"{page} has no markers {begin} ... {end}")

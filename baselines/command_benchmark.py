@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """The whole of `qsl benchmark`."""
     from baselines.benchmark import BUDGETS, Store, plan, run_cells
-    from baselines.benchmark_page import Tables, draw, write_page
+    from baselines.benchmark_page import Tables, write_page
     from baselines.run_files import ProgressLine
     from baselines.summary import text_of
     from qsl_envs.errors import require
@@ -49,6 +49,5 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{place}\n\n{text_of(tables.rows(place), words=(0, 6, 8))}")
     if args.page.is_file():
         write_page(args.page, tables, args.page.parent)
-        pictures = draw(args.page.parent / "images", tables)
-        print(f"\n{args.page} rewritten; pictures: {', '.join(map(str, pictures))}")
+        print(f"\n{args.page} rewritten")
     return 0
