@@ -2,7 +2,7 @@
 
 Each rung is an environment that there is, with settings that stay as they are: `digest` is the hash of all of them,
 held by a test, so that a rung that changes gets a new version. `threshold` is Gymnasium's `reward_threshold`: the mean
-return over episodes from which the rung counts as solved. How it was set: `python -m baselines.front_door`.
+return over episodes from which the rung counts as solved. How it was set: docs/start-here.md.
 """
 
 from __future__ import annotations
