@@ -49,7 +49,7 @@ LADDER = (
     Rung("adaptive opponents", "qsl/StartHereOpponents-v0", "qsl/MarketMaking-v0",
          {"config": {"venues": [{"maker_fee_bps": 0.1}], "participants": [{"risk": LIMITS}],
                      "population": OPPONENTS}, "max_quote_qty": 5},
-         "makers who widen after bad fills, traders who follow the price", 90.0, "b30a47695287674f"),
+         "makers who widen after bad fills, traders who follow the price", 90.0, "7166aed010cadb1a"),
 )  # fmt: skip
 
 
