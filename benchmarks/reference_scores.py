@@ -34,7 +34,7 @@ from benchmarks.report import ROOT, replace_table
 from qsl_envs.front_door import LADDER
 
 FOLDER = ROOT / "benchmarks" / "results" / "reference_scores"
-SPLIT, WORLDS, TABLES_OF_SEATS = "test", 256, 64
+SPLIT, WORLDS, TABLES_OF_SEATS = "test", 128, 32
 """Split and number of worlds; those of multi-agent environments, where many seats act, are fewer."""
 NOTHING = "do nothing"
 
