@@ -80,26 +80,36 @@ class Tables:
         return [name for name in LEARNERS if any(name in groups for groups in self.places.values())]
 
 
-def write_page(page: Path, tables: Tables, docs: Path) -> None:
-    """Rewrite what stands between the markers of the page, and draw its pictures into `images/` beside it.
+def write_page(page: Path, bodies: Mapping[str, str]) -> None:
+    """Rewrite what stands between the markers of a page.
 
     Args:
-        docs: folder whose `metrics.md` has the realism rows.
-    Raises: ValueError if the page lacks the markers.
+        bodies: name of a marker -> text.
+    Raises: ValueError if the page lacks one of them.
     """
     text = page.read_text(encoding="utf-8")
-    drawn = {path.name for path in draw(page.parent / "images", tables)}
-    shown = {
-        name: f"\n![{words}](images/{file})\n" if file in drawn else "" for name, (file, words) in PICTURES.items()
-    }
-    for name, body in (("tables", tables_text(tables, docs)), ("profile", aggregate_text(tables))):
-        body += shown[name]
+    for name, body in bodies.items():
         begin, end = BEGIN.format(name), END.format(name)
         if begin not in text or end not in text:
             raise ValueError(f"{page} has no markers {begin} ... {end}")
         head, _, rest = text.partition(begin)
         text = f"{head}{begin}\n{body}\n{end}{rest.partition(end)[2]}"
     page.write_text(text, encoding="utf-8")
+
+
+def bodies(tables: Tables, docs: Path, images: str = "images") -> dict[str, str]:
+    """What the docs' page says: marker -> text; its pictures are drawn into `images/` beside it.
+
+    Args:
+        docs: folder of the page; its `metrics.md` has the realism rows.
+        images: the pictures' folder, as seen from where the text will stand.
+    """
+    drawn = {path.name for path in draw(docs / "images", tables)}
+    texts = {"tables": tables_text(tables, docs), "profile": aggregate_text(tables)}
+    for name, (file, words) in PICTURES.items():
+        if file in drawn:
+            texts[name] += f"\n![{words}]({images}/{file})\n"
+    return texts
 
 
 def tables_text(tables: Tables, docs: Path) -> str:

@@ -28,11 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ray", metavar="ADDRESS", help="run the cells on a Ray cluster: auto, local, or host:port")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/agents"), help="folder for raw results")
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"), help="page to rewrite")
+    paper = Path("papers/first-benchmark.md")
+    parser.add_argument("--paper", type=Path, default=paper, help="report for readers to rewrite")
     parser.add_argument("--tables-only", action="store_true", help="run nothing: write the page from what there is")
 
 
 def run(args: argparse.Namespace) -> int:
     """The whole of `qsl benchmark`."""
+    from baselines import benchmark_page, benchmark_paper
     from baselines.benchmark import BUDGETS, Store, plan, run_cells
     from baselines.benchmark_page import Tables, write_page
     from baselines.run_files import ProgressLine
@@ -48,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
     for place in tables.places:
         print(f"\n{place}\n\n{text_of(tables.rows(place), words=(0, 6, 8))}")
     if args.page.is_file():
-        write_page(args.page, tables, args.page.parent)
+        write_page(args.page, benchmark_page.bodies(tables, args.page.parent))
         print(f"\n{args.page} rewritten")
+    if args.paper.is_file():
+        write_page(args.paper, {**benchmark_paper.bodies(tables), "profile": benchmark_page.aggregate_text(tables)})
+        print(f"{args.paper} rewritten")
     return 0

@@ -120,7 +120,10 @@ def test_the_page_says_what_is_stored(published, tmp_path):
     page = docs / "benchmarks.md"
     names = ("tables", "profile")
     page.write_text("head\n" + "".join(f"<!-- benchmark:{n} begin -->\n<!-- benchmark:{n} end -->\n" for n in names))
-    words = ["benchmark", "--tables-only", "--out", str(published), "--page", str(page)]
+    paper = tmp_path / "first.md"
+    marks = ("method", "findings", "sections", "profile")
+    paper.write_text("".join(f"<!-- benchmark:{n} begin -->\n<!-- benchmark:{n} end -->\n" for n in marks))
+    words = ["benchmark", "--tables-only", "--out", str(published), "--page", str(page), "--paper", str(paper)]
     assert cli.main(words) == 0
     first = page.read_text()
     assert cli.main(words) == 0 and page.read_text() == first
@@ -130,10 +133,12 @@ def test_the_page_says_what_is_stored(published, tmp_path):
     for seed in score.mean(1):
         assert f"{seed:.1f}" in first
     assert "`ffffffffffff`" in first and "1.84 / 10.7" in first and "`MarketMaking-v0/PPO`" in first
+    said = paper.read_text()
+    assert "PPO is better than do nothing" in said and "PPO: 3 training seeds of 1 M frames" in said
     assert (docs / "images" / "benchmark-curves.png").read_bytes()[:4] == b"\x89PNG"
     page.write_text("no markers")
     with pytest.raises(ValueError, match="no markers"):
-        write_page(page, Tables(store), docs)
+        write_page(page, {"tables": ""})
     assert realism_rows(docs / "metrics.md", "qsl/Other-v0") == []
 
 
