@@ -14,7 +14,7 @@ from typing import Any
 
 from qsl_envs.errors import ConfigError
 
-STUDIES = ("survival", "ablation", "planted", "null", "starts")
+STUDIES = ("survival", "ablation", "planted", "null", "starts", "learning")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     starts = [read_start(path, config) for path in args.start]
     if args.only:
         alphas = [Alpha.load(path) for path in sorted(args.out.glob("alpha_*.yaml"))]
-        if not alphas and {"survival"} & set(args.studies):
+        if not alphas and {"survival", "learning"} & set(args.studies):
             raise ConfigError(f"{args.out} has no alpha_1.yaml: run a search into it first")
     else:
         alphas = discover(config, folder=args.out, resume=args.resume, starts=starts,
@@ -138,6 +138,10 @@ def study(name: str, config: Any, alphas: list[Any], starts: list[Any], runs: in
         return ablation(config, tell)
     if name == "planted":
         return planted(seed=config.search.seed, tell=tell)
+    if name == "learning":
+        from evolve.discovery.learning import learning
+
+        return learning(alphas, config, tell=tell)
     if name == "starts":
         if not starts:
             raise ConfigError("the study `starts` compares a search with and without --start: name one")

@@ -46,6 +46,16 @@ class Inputs:
         """Forget: `count` worlds begin."""
         self.level, self.mean = np.zeros(count), np.zeros(count)
 
+    def forget(self, rows: np.ndarray) -> None:
+        """New worlds begin in the rows that a bool (n,) names."""
+        self.level[rows] = self.mean[rows] = 0.0
+
+    def copy(self, rows: np.ndarray) -> Inputs:
+        """The same for some rows, int64 (k,): to look at what they lead to without taking note of it."""
+        one = Inputs(self.desk, self.max_inventory, self.gain_scale)
+        one.level, one.mean = self.level[rows], self.mean[rows]
+        return one
+
     def __call__(self, obs: np.ndarray) -> dict[str, np.ndarray]:
         """Input -> float64 (n,), for observations float32 (n, width) of the next step."""
         d = self.desk

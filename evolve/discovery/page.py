@@ -16,7 +16,7 @@ RULE = (
     "included, the mean P&L is above 0 at 5 % (studentised bootstrap, the largest p-value of the families, Holm's "
     "correction for the number of alphas). Doing nothing earns 0."
 )
-PARTS = ("survival", "ablation", "planted", "null", "starts")
+PARTS = ("survival", "ablation", "planted", "null", "starts", "learning")
 """Files that may stand beside result.json."""
 
 
@@ -61,6 +61,17 @@ def sections(parts: dict[str, Any]) -> list[tuple[str, str, Table]]:
     if "starts" in parts:
         found.append(("Starting from a policy", "The search with and without a distilled policy among its first "
                       "programs, as many trials each.", tables.starts_table(parts["starts"])))  # fmt: skip
+    if "learning" in parts:
+        learned = parts["learning"]
+        explained = ", ".join(f"{part} {share:.0%}" for part, share in learned["distilled"]["explained"].items())
+        budget = f"{learned['frames']:,} frames a run, {learned['seeds']} seeds, {learned['worlds']} test worlds"
+        clone = f"The plain PPO distilled: {learned['distilled']['formula']} (explained: {explained})"
+        found += [
+            ("Programs and PPO", f"{budget}; intervals over worlds and seeds. Programs' values are further "
+             "observations; rivals trade in the same market.", tables.learning_table(learned)),
+            ("Starting from PPO", f"{clone}. The search with and without it among its first programs.",
+             tables.starts_table(learned["starts"])),
+        ]  # fmt: skip
     return [section for section in found if section[2]]
 
 

@@ -167,6 +167,13 @@ def starts_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def learning_table(found: Mapping[str, Any]) -> Table:
+    """PPO with and without programs."""
+    table: Table = [["", "P&L, market of the environment", "P&L, with the programs as rivals"]]
+    table += [[row["name"], pnl_text(row["alone"]), pnl_text(row["rivals"])] for row in found["rows"]]
+    return table
+
+
 def markdown(table: Table) -> str:
     """A table in Markdown."""
     if not table:
