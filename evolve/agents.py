@@ -30,6 +30,7 @@ from evolve.fast import Outcome
 from evolve.genome import BOOL, CATEGORICAL, FIXED, FLOAT, Genome
 from evolve.loop import Judged
 from evolve.objectives import Objective, score
+from qsl_envs.envs.state import REWARD_TERMS
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.settings import check_types, from_dict
 
@@ -77,7 +78,9 @@ class AgentSpec:
                 require(not whole or gene.type in ("int", CATEGORICAL, FIXED), f"genome.{gene.name}", "type",
                         "int: this setting is whole", gene.type)  # fmt: skip
             if room == "reward":
-                require(gene.type not in (BOOL,), f"genome.{gene.name}", "type", f"{FLOAT}: a weight", gene.type)
+                terms = ", ".join(REWARD_TERMS)
+                require(rest in REWARD_TERMS, f"genome.{gene.name}", "name", f"reward. and one of {terms}", rest)
+                require(gene.type != BOOL, f"genome.{gene.name}", "type", f"{FLOAT}: a weight", gene.type)
 
     def evaluator(self, genome: Genome, objectives: tuple[Objective, ...], split: str, count: int, *,
                   workers: int = 1, folder: Path | None = None) -> AgentEvaluator:  # fmt: skip

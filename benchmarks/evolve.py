@@ -1,0 +1,186 @@
+"""Searches over trading strategies: genomes x worlds a second by the fast path, beside the ways that others go.
+
+Claim: a population over its worlds is one kernel call, so that a search spends its time in the kernel. Beside it, in
+the same run: the same search with one process per individual, and DEAP's plain loop, which maps an evaluation over
+`gym.make` and a Python policy, in the same market, with the same limits and lines. How often a strategy looks at its
+market decides what Python costs: the table has a look every 100 ms, and one every 5 ms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import multiprocessing
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import Row, clock, main
+from evolve.loop import Search
+from evolve.spec import EvolveSpec, read_spec
+from qsl_envs.market.config import ParticipantConfig
+
+PRESET = "skewed-maker"
+
+
+def spec_of(population: int, worlds: int, generations: int, looks_ms: int = 100) -> EvolveSpec:
+    """The preset with another budget, and a look every so many ms."""
+    values = read_spec(PRESET).to_dict()
+    values["genome"]["period_ns"] = {"type": "fixed", "value": looks_ms * 1_000_000}
+    values["worlds"]["count"] = worlds
+    values["search"] |= {"population": population, "generations": generations, "method": "nsga2"}
+    return EvolveSpec.from_dict(values)
+
+
+def looks_ms(spec: EvolveSpec) -> int:
+    """How often the strategies look."""
+    return next(gene.value for gene in spec.genome.genes if gene.name == "period_ns") // 1_000_000
+
+
+def by_the_fast_path(spec: EvolveSpec) -> Row:
+    """A whole search: selection, variation, checkpointed state and all, after a warm-up."""
+    evaluator = spec.evaluator()
+    evaluator(spec.genome.random(1, np.random.default_rng(0)), 1.0)
+    search = Search(spec.search, evaluator)
+    before = sum(trial.kernel_ns for trial in evaluator.path.trials)
+    with clock() as t:
+        search.run()
+    kernel_s = (sum(trial.kernel_ns for trial in evaluator.path.trials) - before) * 1e-9
+    return _row("one kernel call a generation", spec, search.spent, t.seconds, 1.0 - kernel_s / t.seconds)
+
+
+def by_processes(spec: EvolveSpec, workers: int = 1) -> Row:
+    """The same search, every individual measured in a process that is made for it."""
+    search = Search(spec.search, PerProcess(spec, workers))
+    with clock() as t:
+        search.run()
+    return _row("one process per individual", spec, search.spent, t.seconds, float("nan"))
+
+
+class PerProcess:
+    """Measures each genome in a new process."""
+
+    def __init__(self, spec: EvolveSpec, workers: int):
+        self.spec, self.workers, self.genome = spec, workers, spec.genome
+        self.names = tuple(objective.name for objective in spec.objectives)
+        self.signs = np.array([objective.sign for objective in spec.objectives])
+        self.metric_names = ()
+
+    def __call__(self, rows: np.ndarray, effort: float) -> Any:
+        from evolve.loop import Judged
+
+        jobs = [(self.spec.to_dict(), row) for row in rows]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(self.workers, mp_context=context, max_tasks_per_child=1) as pool:
+            table = np.array(list(pool.map(measure_one, jobs)))
+        return Judged(table, [""] * len(rows), np.zeros((len(rows), 0)))
+
+
+def measure_one(job: tuple[dict[str, Any], np.ndarray]) -> list[float]:
+    """One genome from a market that is made for it."""
+    values, row = job
+    return EvolveSpec.from_dict(values).evaluator()(row[None], 1.0).objectives[0].tolist()
+
+
+# --- DEAP's plain loop: an individual is a list, an evaluation plays episodes of `gym.make` with a Python policy
+
+
+def by_deaps_map(spec: EvolveSpec) -> Row:
+    """DEAP's own NSGA-II over `map`: what its examples do, with an environment in the place of a formula."""
+    import gymnasium as gym
+    from deap import base, tools
+
+    import qsl_envs  # noqa: F401  registers the environments
+    from evolve.deap_parts import Chance
+
+    market = spec.subject.settings()[0].market
+    *others, own = market.population
+    lines = {name: getattr(own, name) for name in ("order_link", "report_link", "feed_link", "risk")}
+    market = dataclasses.replace(market, population=tuple(others), participants=(ParticipantConfig(**lines),))
+    env = gym.make("qsl/MarketMaking-v0", config=market, step_ns=looks_ms(spec) * 1_000_000, split="validation")
+    toolbox = base.Toolbox()
+    toolbox.register("evaluate", functools.partial(play, env, spec))
+    toolbox.register("map", map)
+    low, high = spec.genome.low.tolist(), spec.genome.high.tolist()
+    fitness_of = type("Both", (base.Fitness,), {"weights": tuple(o.sign for o in spec.objectives)})
+
+    class Listed(list):
+        """An individual."""
+
+    def made(values: list[float]) -> Listed:
+        one = Listed(values)
+        one.fitness = fitness_of()
+        return one
+
+    drawn = spec.genome.random(spec.search.population, np.random.default_rng(spec.search.seed))
+    env.reset(seed=0)
+    env.step(np.zeros(4, np.float32))
+    count = 0
+    with clock() as t, Chance(spec.search.seed).ours():
+        living = [made(row.tolist()) for row in drawn]
+        for generation in range(spec.search.generations):
+            tried = living if generation == 0 else [made(list(one)) for one in living]
+            if generation > 0:
+                for a, b in zip(tried[::2], tried[1::2]):
+                    tools.cxSimulatedBinaryBounded(a, b, 15.0, low, high)
+                for one in tried:
+                    tools.mutPolynomialBounded(one, 20.0, low, high, 1.0 / len(low))
+            for one, values in zip(tried, toolbox.map(toolbox.evaluate, tried)):
+                one.fitness.values = values
+            count += len(tried)
+            living = tools.selNSGA2(living + tried if generation else tried, spec.search.population)
+    env.close()
+    return _row("DEAP, map over gym.make", spec, count, t.seconds, float("nan"))
+
+
+def play(env: Any, spec: EvolveSpec, individual: list[float]) -> tuple[float, float]:
+    """P&L and its tail of a maker in Python over the worlds: spread, skew and size as the genome says."""
+    values = spec.genome.values(spec.genome.repair(np.array(individual)[None])[0])
+    base = env.unwrapped
+    at = base.observation_names.index("inventory")
+    most, reach = base.max_quote_qty, base.max_offset
+    pnl = []
+    for seed in range(spec.worlds.count):
+        obs, info = env.reset(seed=seed)
+        over = False
+        while not over:
+            held = obs[at] * base.max_inventory
+            lean, half = values["skew"] * held, 0.5 * values["spread"]
+            size = 2.0 * values["qty"] / most - 1.0
+            offsets = [2.0 * (half + lean) / reach - 1.0, 2.0 * (half - lean) / reach - 1.0]
+            action = np.clip(np.array([*offsets, size, size], np.float32), -1, 1)
+            obs, _, terminated, truncated, info = env.step(action)
+            over = terminated or truncated
+        pnl.append(float(info["episode_summary"]["equity"]))
+    losses = sorted((-x for x in pnl), reverse=True)
+    return statistics.fmean(pnl), statistics.fmean(losses[: max(1, len(losses) // 10)])
+
+
+def _row(way: str, spec: EvolveSpec, spent: float, seconds: float, outside: float) -> Row:
+    trials = spent * spec.worlds.count
+    return Row(way=way, looks_every_ms=looks_ms(spec), genomes=spec.search.population, worlds=spec.worlds.count,
+               generations=spec.search.generations, trials_per_s=trials / seconds, fast_path_is_faster_by=None,
+               outside_kernel="" if np.isnan(outside) else f"{100 * outside:.1f} %")  # fmt: skip
+
+
+def evolve_speed(smoke: bool) -> list[Row]:
+    """The ways beside each other; a trial is one genome in one world for a session of 10 s."""
+    if smoke:
+        tiny = spec_of(4, 1, 1)
+        return [by_the_fast_path(tiny), by_deaps_map(tiny)]
+    rows = []
+    for every, generations in ((100, 4), (5, 2)):
+        fast = by_the_fast_path(spec_of(100, 64, generations, every))
+        rows += [fast, by_deaps_map(spec_of(4, 2, 1, every))]
+        rows[-1]["fast_path_is_faster_by"] = fast["trials_per_s"] / rows[-1]["trials_per_s"]
+    rows += [by_the_fast_path(spec_of(1000, 64, 1)), by_processes(spec_of(4, 64, 1))]
+    rows[-1]["fast_path_is_faster_by"] = rows[0]["trials_per_s"] / rows[-1]["trials_per_s"]
+    return rows
+
+
+TABLES = {"evolve": evolve_speed}
+
+if __name__ == "__main__":
+    main(TABLES)
