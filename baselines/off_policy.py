@@ -109,6 +109,7 @@ class Learner(Protocol):
 
     actor: Actor
     optimizers: dict[str, torch.optim.Optimizer]
+    """a group's "times" multiplies its learning rate"""
 
     def state_dict(self) -> dict[str, Any]:
         """Of all networks."""
@@ -184,7 +185,7 @@ class Run:
             rate = a.learning_rate * (1.0 - 0.95 * update / a.num_updates)
             for optimizer in self.learner.optimizers.values():
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = rate * group.get("times", 1.0)
             self.frames, self.losses = update * a.num_envs * a.num_steps, list[dict[str, float]]()
             yield update
             self._end_update(update)

@@ -227,7 +227,7 @@ class Riccati:
 def test_it_finds_the_best_controller(tmp_path, name, steps, share):
     """The share of what can be gained over doing nothing, in episodes that it never saw."""
     module, toy = LEARNERS[name]
-    changes = {"entropy_target": -2.0} if name == "sac" else {}
+    changes = {"entropy_start": 0.1, "entropy_target": -2.0} if name == "sac" else {}
     args = small(module, tmp_path, gamma=0.999, total_frames=steps * 32, **changes)
     module.train(args, toy(32), quiet)
     policy = load_policy(tmp_path / "run" / "policy", toy(8))
@@ -322,3 +322,19 @@ def test_another_action_space_or_reset_is_refused(tmp_path, name):
 def test_impossible_settings_are_named(setting):
     with pytest.raises(ConfigError, match=f"Args.{next(iter(setting))}"):
         sac.Args(**setting)
+
+
+def test_rates_fall_together_and_the_entropy_s_weight_moves_ten_times_as_fast(tmp_path):
+    """Adam's first step is as long as its rate, whatever the gradient."""
+    args = sac.Args(hidden=8, learning_rate=1e-3, entropy_start=0.5)
+    learner = sac.Learner(ActorSpec(obs_dim=3, action_dim=2, hidden=(8,), head="squashed"), args)
+    run = Run("sac", small(sac, tmp_path, total_frames=2 * 1024, learning_rate=1e-3), Salary(32, True), quiet)
+    run.start(learner)
+    rates = []
+    for _ in run.updates():
+        rates.append([learner.optimizers[key].param_groups[0]["lr"] for key in ("actor", "critic", "alpha")])
+        run.step(torch.zeros(32, 1))
+    assert rates == [pytest.approx([1e-3, 1e-3, 1e-2]), pytest.approx([5.25e-4, 5.25e-4, 5.25e-3])]
+    before = learner.log_alpha.item()
+    learner.update(batch_of(), torch.randn(2, 16, 2))
+    assert abs(learner.log_alpha.item() - before) == pytest.approx(5.25e-3, rel=1e-3)
