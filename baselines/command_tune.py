@@ -106,10 +106,9 @@ def _tune_table(env_id: str, roles: tuple[str | None, ...], args: argparse.Names
         best = training.tune(role, budget=args.budget, tell=ProgressLine(f"{env_id} "))
         validation.incumbents.update(training.incumbents)
         desk = validation.desks[role]
-        nothing = validation.results(role, build(NOTHING, desk))["score"]
-        judged = {
-            name: judge(one, validation.results(role, one.build(desk))["score"], nothing) for name, one in best.items()
-        }
+        players = [build(NOTHING, desk), *(one.build(desk) for one in best.values())]
+        nothing, *scores = (found["score"] for found in validation.results(role, players))
+        judged = {name: judge(one, score, nothing) for (name, one), score in zip(best.items(), scores)}
         about = _about(env_id, role, args, options, digest)
         found[role] = (judged, {**about, "do_nothing": _interval(nothing), "tuned_against": against,
                                 "validated_against": validation.opponents()})  # fmt: skip

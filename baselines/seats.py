@@ -58,19 +58,23 @@ def play_in(envs: Any, seated: Seated, worlds: Worlds) -> Results:
     require(given == seats, "play", "seated", f"with as many policies as there are seats: {seats}", given)
     parts: list[Results] = []
     for numbers, count in worlds.blocks():
-        found = _play_block(envs, seated, worlds.first_seed + numbers)
+        found = play_block(envs, seated, worlds.first_seed + numbers)
         parts.append({role: {m: values[:count] for m, values in of.items()} for role, of in found.items()})
     return {role: {m: np.concatenate([part[role][m] for part in parts]) for m in METRICS} for role in seats}
 
 
-def _play_block(envs: Any, seated: Seated, seeds: np.ndarray) -> Results:
-    """One block of worlds, every seat to the end of its part in the first episode."""
+def play_block(envs: Any, seated: Seated, seeds: np.ndarray) -> Results:
+    """One block of worlds, every seat to the end of its part in the first episode.
+
+    Args:
+        seeds: int64 (envs.num_envs,); env i is world `seeds[i]`.
+    """
     n, number = envs.num_envs, 0
     for policies in seated.values():
         for policy in policies:
             policy.reset(mix_seats(seeds, number))
             number += 1
-    obs, _ = envs.reset(seed=int(seeds[0]))
+    obs, _ = envs.reset(seed=[int(seed) for seed in seeds])
     shapes = {role: (n, len(policies)) for role, policies in seated.items()}
     running = {role: np.ones(shape, bool) for role, shape in shapes.items()}
     found = {role: {metric: np.zeros(shape) for metric in METRICS} for role, shape in shapes.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.evaluate import Worlds, bootstrap, evaluate
+from baselines.evaluate import Worlds, bootstrap
 from baselines.policies.desk import Desk
 from baselines.policies.library import POLICIES, build, candidates, names_at
 from baselines.policies.plain import DoNothing
@@ -23,6 +23,8 @@ from baselines.policies.protocol import Policy
 BUDGET = 16
 """Tries of each policy that has parameters."""
 LEAST_SIGMA = 1e-3
+MOST_ENVS = 512
+"""Environments that tries share at once: a step of Python is paid once for all of them."""
 
 Tell = Callable[[float, str], None]
 
@@ -95,16 +97,75 @@ def tune(
     sigma = measure_sigma(worlds)
     names = tunable(desk) if names is None else names
     grid = {name: candidates(name, desk, budget, sigma) for name in names}
-    policies = {
-        label(name, n): build(name, desk, parameters) for name in grid for n, parameters in enumerate(grid[name])
-    }
-    results = evaluate(policies, worlds, tell)
-    return {name: chosen(name, grid[name], [results[label(name, n)] for n in range(len(grid[name]))]) for name in names}
+    tried = [(name, build(name, desk, parameters)) for name in grid for parameters in grid[name]]
+    side_by_side = max(1, MOST_ENVS // worlds.block)
+    made: dict[int, Any] = {}
+    found: list[dict[str, np.ndarray]] = []
+    try:
+        for first in range(0, len(tried), side_by_side):
+            group = [policy for _, policy in tried[first : first + side_by_side]]
+            if len(group) not in made:
+                made[len(group)] = worlds.make(worlds.block * len(group))
+            found += outcomes(made[len(group)], group, worlds)
+            if tell:
+                tell(len(found) / len(tried), f"{tried[len(found) - 1][0]}: try {len(found)} of {len(tried)}")
+    finally:
+        for envs in made.values():
+            envs.close()
+    results = iter(found)
+    return {name: chosen(name, grid[name], [next(results) for _ in grid[name]]) for name in grid}
 
 
-def label(name: str, n: int) -> str:
-    """What try n of a policy is called."""
-    return f"{name} {n}"
+class SideBySide:
+    """Several policies as one, each for as many rows as the others, in turn."""
+
+    name = "side by side"
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(policies)
+
+    def reset(self, seeds: np.ndarray) -> None:
+        """A new block of worlds begins for each."""
+        for policy, part in zip(self.policies, np.split(seeds, len(self.policies))):
+            policy.reset(part)
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        parts = np.split(obs, len(self.policies))
+        return np.concatenate([policy(part) for policy, part in zip(self.policies, parts)])
+
+    def parameters(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+
+def outcomes(envs: Any, policies: Sequence[Policy], worlds: Worlds) -> list[dict[str, np.ndarray]]:
+    """Score and P&L of policies that play the same worlds side by side: what `evaluate` gives one by one.
+
+    Args:
+        envs: `worlds.block` of them for each policy.
+    Returns: for each policy `score` and `pnl`, float64 (worlds.count,).
+    """
+    n, team = len(policies), SideBySide(policies)
+    parts = []
+    for numbers, count in worlds.blocks():
+        seeds = np.tile(worlds.first_seed + numbers, n)
+        options = None
+        if worlds.starts_ns is not None:
+            starts = np.asarray(worlds.starts_ns, np.int64)[numbers % worlds.count]
+            options = {"start_ns": np.tile(starts, n)}
+        team.reset(seeds)
+        obs, _ = envs.reset(seed=[int(seed) for seed in seeds], options=options)
+        running, values = np.ones(len(seeds), bool), {key: np.zeros(len(seeds)) for key in ("score", "pnl")}
+        while running.any():
+            obs, reward, terminated, truncated, info = envs.step(team(obs))
+            values["score"] += np.where(running, reward, 0.0)
+            ends = running & (terminated | truncated)
+            if ends.any():
+                final = info["final_info"]["episode_summary"]
+                values["pnl"][ends] = np.asarray(final["equity" if "equity" in final else "pnl"], np.float64)[ends]
+                running &= ~ends
+        parts.append({key: value.reshape(n, -1)[:, :count] for key, value in values.items()})
+    return [{key: np.concatenate([part[key][k] for part in parts]) for key in ("score", "pnl")} for k in range(n)]
 
 
 def chosen(name: str, tried: Sequence[dict[str, float]], results: Sequence[Mapping[str, np.ndarray]]) -> Tuned:

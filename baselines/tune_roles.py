@@ -17,8 +17,8 @@ from baselines.policies.desk import ARBITRAGE, CHOICE, EXECUTION, QUOTES, ROUTIN
 from baselines.policies.library import build, candidates
 from baselines.policies.plain import DoNothing
 from baselines.policies.protocol import Policy
-from baselines.seats import play_in
-from baselines.tune import BUDGET, LEAST_SIGMA, Tell, Tuned, chosen, tunable
+from baselines.seats import METRICS, play_block
+from baselines.tune import BUDGET, LEAST_SIGMA, SideBySide, Tell, Tuned, chosen, tunable
 
 FIRST = {
     QUOTES: "inventory skew", CHOICE: "inventory skew", EXECUTION: "TWAP", ROUTING: "router by price and fee",
@@ -48,6 +48,8 @@ class Table:
 
     def __init__(self, worlds: Worlds) -> None:
         self.worlds, self.envs = worlds, worlds.make(worlds.block)
+        self.made: dict[int, Any] = {1: self.envs}
+        """environments by how many policies play side by side in them"""
         self.seats: dict[str, int] = {role: made.num_seats for role, made in self.envs.roles.items()}
         self.desks = {role: Desk.of(self.envs, role) for role in self.seats}
         self.sigma = {role: self._sigma(role) for role in self.seats}
@@ -75,10 +77,17 @@ class Table:
             found[role][0] = trial
         return found
 
-    def results(self, role: str, trial: Policy) -> dict[str, np.ndarray]:
-        """Metrics of the first seat of a role with a policy on it, float64 (world,) each."""
-        found = play_in(self.envs, self.seated(role, trial), self.worlds)[role]
-        return {metric: values[:, 0] for metric, values in found.items()}
+    def results(self, role: str, policies: Sequence[Policy]) -> list[dict[str, np.ndarray]]:
+        """Metrics of the first seat of a role with each of these policies on it, float64 (world,) each."""
+        n, worlds = len(policies), self.worlds
+        if n not in self.made:
+            self.made[n] = worlds.make(worlds.block * n)
+        parts = []
+        for numbers, count in worlds.blocks():
+            seeds = np.tile(worlds.first_seed + numbers, n)
+            found = play_block(self.made[n], self.seated(role, SideBySide(policies)), seeds)[role]
+            parts.append({metric: values[:, 0].reshape(n, -1)[:, :count] for metric, values in found.items()})
+        return [{metric: np.concatenate([part[metric][k] for part in parts]) for metric in METRICS} for k in range(n)]
 
     def tune(self, role: str, names: Sequence[str] | None = None, budget: int = BUDGET,
              tell: Tell | None = None) -> dict[str, Tuned]:  # fmt: skip
@@ -88,16 +97,12 @@ class Table:
         """
         desk = self.desks[role]
         grid = {name: candidates(name, desk, budget, self.sigma[role]) for name in names or tunable(desk)}
-        total, complete = sum(len(tries) for tries in grid.values()), 0
         found: dict[str, Tuned] = {}
         for name, tries in grid.items():
-            results = []
-            for parameters in tries:
-                results.append(self.results(role, build(name, desk, parameters)))
-                complete += 1
-                if tell:
-                    tell(complete / total, f"{role}: {name}, try {complete} of {total}")
+            results = self.results(role, [build(name, desk, parameters) for parameters in tries])
             found[name] = chosen(name, tries, results)
+            if tell:
+                tell(len(found) / len(grid), f"{role}: {name}, {len(tries)} tries")
         winner = max(found.values(), key=lambda one: one.score)
         self.incumbents[role] = Incumbent(winner.name, winner.parameters)
         return found
@@ -108,4 +113,5 @@ class Table:
 
     def close(self) -> None:
         """Close the environments."""
-        self.envs.close()
+        for envs in self.made.values():
+            envs.close()

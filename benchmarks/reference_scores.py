@@ -78,7 +78,8 @@ def _measure_roles(env_id: str, roles: Sequence[str | None], count: int, options
     for role in roles:
         assert role is not None
         parameters = parameters_of(env_id, role)
-        results = {name: table.results(role, build(name, table.desks[role], p)) for name, p in parameters.items()}
+        players = [build(name, table.desks[role], given) for name, given in parameters.items()]
+        results = dict(zip(parameters, table.results(role, players)))
         one = summary(env_id, role, count, hash_of(table.envs), parameters, results)
         found.append({**one, "seats": table.seats, "others": table.opponents()})
     table.close()

@@ -9,15 +9,16 @@ import pytest
 
 import qsl_envs
 from baselines import tuned
-from baselines.evaluate import Worlds
+from baselines.evaluate import Worlds, evaluate
 from baselines.keyed import mix_seats
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, candidates
 from baselines.seats import METRICS, play
-from baselines.tune import load_tuned
+from baselines.tune import load_tuned, outcomes
 from baselines.tune_roles import Table
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
+from tests.baselines.toys import Shop
 
 SHORT = {"session_ns": 2_000_000_000}
 
@@ -99,6 +100,20 @@ def test_a_role_is_tuned_on_its_first_seat_and_the_best_becomes_the_incumbent():
         scores.append(play({"maker": seated}, Worlds(makers, 6, block=6))["maker"]["score"][:, 0].mean())
     assert [one["score"] for one in found.tries] == pytest.approx(scores, rel=1e-6) and len(set(scores)) == 3
     assert table.incumbents["maker"].parameters == found.tries[int(np.argmax(scores))]["parameters"]
+
+
+def test_tries_side_by_side_are_the_tries_one_by_one():
+    """Of uneven worlds, in blocks that do not fill, with noise of their own: score and P&L to the bit."""
+    desk = Desk.of(Shop(1))
+    policies = {"skew": build("inventory skew", desk, {"qty": 2.0}), "random": build("random", desk),
+                "fixed": build("fixed spread", desk), "other": build("random", desk)}  # fmt: skip
+    worlds = Worlds(Shop, 7, first_seed=4, block=3)
+    together = outcomes(Shop(12), list(policies.values()), worlds)
+    one_by_one = evaluate(policies, worlds)
+    for (name, alone), found in zip(one_by_one.items(), together):
+        for key in ("score", "pnl"):
+            assert found[key].tolist() == alone[key].tolist(), (name, key)
+    assert together[1]["score"].tolist() == together[3]["score"].tolist() != together[0]["score"].tolist()
 
 
 def tune(*words):

@@ -23,8 +23,8 @@ class Toy(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
-        self.worlds = np.arange(self.num_envs) + (0 if seed is None else seed)
+    def reset(self, *, seed: int | list[int] | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        self.worlds = np.array(seed) if isinstance(seed, list) else np.arange(self.num_envs) + (seed or 0)
         self.episode = np.zeros(self.num_envs, np.int64)
         self.age = np.zeros(self.num_envs, np.int64)
         self.chance = [np.random.default_rng((int(w), 0)) for w in self.worlds]
