@@ -181,6 +181,11 @@ class AgentEvaluator:
         reasons = [found if isinstance(found, str) else "" for found in results]
         return Outcome(metrics, reasons, None, 0.0, 0.0)
 
+    def policy_of(self, row: np.ndarray) -> Path:
+        """Folder of the policy that a genome's full training has left (`baselines.portable`)."""
+        job = self.spec.job(self.genome.values(row), 1.0, self.split, self.count, self.folder)
+        return Path(job["training"]["out"]) / "policy"
+
     def __call__(self, rows: np.ndarray, effort: float) -> Judged:
         """Objectives of rows; see `loop.Evaluator`."""
         outcome = self.measure(rows, effort)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
     import yaml
 
     from baselines.run_files import commit
+    from evolve.agents import AgentEvaluator
     from evolve.loop import Search
     from evolve.outcome import examine, table
     from evolve.report import sentences, write_lineage, write_page
@@ -87,6 +89,9 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
     rows = table(found, evaluator.names, control or name)
     champion = evaluator.genome.values(main.archive.genes[found[name].champion])
     (out / "champion.yaml").write_text(yaml.safe_dump(champion, sort_keys=False))
+    if isinstance(evaluator, AgentEvaluator):
+        policy = evaluator.policy_of(main.archive.genes[found[name].champion])
+        shutil.copytree(policy, out / "policy", dirs_exist_ok=True)
     (out / "results.json").write_text(json.dumps({"spec": spec.name, "seed": spec.search.seed, "commit": commit(),
                                                   "champion": champion, "rows": rows}, indent=1) + "\n")  # fmt: skip
     facts = {"commit": commit(), "seed": str(spec.search.seed), "worlds of fitness": str(spec.worlds.count),

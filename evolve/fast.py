@@ -16,7 +16,7 @@ import numpy as np
 from evolve.worlds import TrialWorlds
 from qsl_envs.errors import require
 from qsl_envs.market.trials import Trials
-from qsl_envs.participants.program import CONSTANT, END, INPUT, INPUTS, OPERATORS
+from qsl_envs.participants.program import CONSTANT, END, INPUT, INPUTS, OPERATOR, OPERATORS
 
 METRICS = {
     "pnl": "true P&L at the end, after fees and the liquidation, ticks x lots",
@@ -155,7 +155,7 @@ def program_text(cells: np.ndarray) -> str:
         if what == END:
             break
         table = INPUTS if what == INPUT else OPERATORS
-        known = what == CONSTANT or (INPUT <= what <= INPUT + 1 and 0 <= which < len(table))
+        known = what == CONSTANT or (what in (INPUT, OPERATOR) and 0 <= which < len(table))
         require(known, "program", f"cells[{2 * place}]", "a constant, an input or an operator", int(cells[2 * place]))
         number = np.int64(cells[2 * place + 1]).view(np.float64)
         words.append(repr(float(number)) if what == CONSTANT else table[which][0])

@@ -6,6 +6,7 @@ nor from how often it was stopped and resumed.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -178,4 +179,6 @@ class Search:
         self.generation, self.history, self.rows = values["generation"], values["history"], values["rows"]
 
     def _what(self) -> str:
-        return f"{config_hash(self.config)} {self.label}"
+        """What a checkpoint must be of. A finished search may go on for more generations; a halving has its rungs."""
+        config = self.config if self.config.method == "halving" else dataclasses.replace(self.config, generations=1)
+        return f"{config_hash(config)} {self.label}"

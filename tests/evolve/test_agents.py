@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
 import pytest
+import yaml
 
 from evolve.agents import METRIC_NAMES, AgentSpec, run_job
 from evolve.genome import Genome
 from evolve.objectives import read_objectives
 from evolve.spec import EvolveSpec
+from qsl_envs.cli import main
 from qsl_envs.errors import ConfigError
 
 pytestmark = pytest.mark.compiled
@@ -74,6 +77,18 @@ def test_what_was_trained_is_not_trained_again(spec, tmp_path):
     log = next(tmp_path.glob("*/progress.jsonl"))
     log.unlink()
     assert repr(run_job(job)) == repr(first) and not log.exists()
+
+
+@pytest.mark.slow
+def test_a_search_over_learners_leaves_its_champions_policy(tmp_path):
+    file, out = tmp_path / "tiny.yaml", tmp_path / "run"
+    genome = {**SPEC["genome"], "env.max_quote_qty": {"type": "int", "low": 1, "high": 8}}
+    file.write_text(yaml.safe_dump({**SPEC, "genome": genome}))
+    words = ["--method", "halving", "--population", "4", "--generations", "2", "--workers", "2"]
+    assert main(["evolve", str(file), "--out", str(out), "--control", "none", *words]) == 0
+    assert (out / "policy" / "manifest.json").is_file()
+    lines = list(csv.DictReader(open(out / "lineage.csv")))
+    assert {line["effort"] for line in lines} == {"0.25", "1"}
 
 
 def test_a_process_that_dies_is_told(tmp_path):

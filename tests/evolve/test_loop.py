@@ -130,6 +130,20 @@ def test_a_resumed_search_is_the_uninterrupted_one(method, tmp_path):
     assert not same(other, whole)
 
 
+def test_a_finished_search_goes_on_for_more_generations(tmp_path):
+    whole, first, more = (search(generations=n) for n in (6, 4, 6))
+    whole.run()
+    first.run(tmp_path / "checkpoint.npz")
+    more.load(tmp_path / "checkpoint.npz")
+    assert first.finished and more.generation == 4
+    more.run()
+    assert same(more, whole)
+    halved = search("halving", generations=4)
+    halved.run(tmp_path / "halved.npz")
+    with pytest.raises(ConfigError, match="of this very search"):
+        search("halving", generations=6).load(tmp_path / "halved.npz")
+
+
 def test_the_callers_generators_stand_as_they_stood():
     random.seed(5)
     np.random.seed(5)
