@@ -19,6 +19,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
+from baselines.film import film_trained
 from baselines.networks import Actor, ActorSpec, Moments, mlp
 from baselines.portable import load_actor, save_actor
 from baselines.rollouts import Collector, Rollout, make_envs, spec_of
@@ -298,6 +299,8 @@ def train(
     # 7 the policy, with all that it needs to act elsewhere
     facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
     save_actor(out / "policy", agent.actor, envs, **facts, env_options=json.loads(args.env_options))
+    if args.track and made_here:
+        film_trained(out / "policy", envs, args, log)
     log.close(out / "policy", out / "args.json")
     if made_here:
         envs.close()
