@@ -17,16 +17,18 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from baselines.cells import CURVE, LEARNERS, METRICS, Cell, Outcome, run_cell, scripted_names
+from baselines.cells import CLONED, CURVE, LEARNERS, METRICS, Cell, Outcome, run_cell, scripted_names
+from baselines.command_train import kind_of
 from baselines.policies.library import roles_of
 from baselines.run_files import commit
+from baselines.tasks import has_tuned
 from qsl_envs.errors import DataError, require, require_extra
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
@@ -44,6 +46,7 @@ class Budget:
         frames: by learner, on those.
         other_seeds, other_frames: the same on all other environments of one agent; no frames: not trained there.
         worlds: held-out worlds of every cell.
+        settings: of trainers, by learner, where a small budget wants others than their defaults.
         everywhere: whether environments beside the four are in it.
     """
 
@@ -53,17 +56,23 @@ class Budget:
     other_frames: dict[str, int]
     worlds: int
     everywhere: bool
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+FEW = {"num_envs": 128, "minibatch_size": 2048}
+"""PPO on few frames: more updates of fewer frames each."""
 BUDGETS = {
-    "smoke": Budget(2, {"PPO": 32_768}, 1, {}, 8, False),
-    "small": Budget(3, {"PPO": 1_000_000, "PPO from clone": 1_000_000}, 1, {}, 128, False),
+    "smoke": Budget(2, {"PPO": 16_384}, 1, {}, 8, False, {"PPO": FEW}),
+    "small": Budget(
+        3, {"PPO": 500_000, "PPO from clone": 500_000}, 1, {}, 128, False, {"PPO": FEW, "PPO from clone": FEW}
+    ),
     "full": Budget(
-        5, {"PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000},
-        2, {"PPO": 5_000_000, "PPO from clone": 2_500_000}, 512, True,
+        5, {"PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000, "SB3 PPO": 5_000_000},
+        2, {"PPO": 5_000_000, "PPO from clone": 2_500_000, "PPO with memory": 1_000_000, "SAC": 500_000,
+            "DDPG": 500_000, "DQN": 500_000}, 512, True,
     ),
 }  # fmt: skip
-"""`full` fits a night on two cores; `small` an hour or two."""
+"""`full` fits a night on two cores, `small` half an hour."""
 
 
 def plan(
@@ -96,11 +105,13 @@ def plan(
         spent = budget.frames if proof or policies else budget.other_frames
         if roles_of(env_id) != (None,):
             continue  # learners of shared markets are the leagues' business
-        wanted = [name for name in (policies or spent) if name in LEARNERS]
+        wanted = [n for n in (policies or spent) if n in LEARNERS and kind_of(env_id) in LEARNERS[n].kinds]
+        if not has_tuned(env_id, None):
+            wanted = [name for name in wanted if name not in CLONED]
         for name in wanted:
             for seed in range(1, 1 + (seeds or (budget.seeds if proof else budget.other_seeds))):
                 of = frames or spent.get(name) or max(budget.frames.values())
-                learned.append(Cell(env_id, name, None, seed, of, count))
+                learned.append(Cell(env_id, name, None, seed, of, count, settings=budget.settings.get(name, {})))
     order = sorted(learned, key=lambda cell: (cell.seed, list(LEARNERS).index(cell.policy)))
     return [*scripted, *order]
 

@@ -7,10 +7,12 @@ back as values, so that it can be run in this process, in another one, or on ano
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from baselines.evaluate import evaluate
 from baselines.policies.library import names_for
 from baselines.portable import hash_of, save_scripted
 from baselines.tasks import Task, has_tuned
+from qsl_envs.errors import require
 
 METRICS = ("score", "pnl", "fees", "fills", "volume", "turnover", "mean_abs_inventory", "max_drawdown", "step_sharpe",
            "ruined", "steps")  # fmt: skip
@@ -41,6 +44,7 @@ class Cell:
         frames: of the training; 0 for scripted policies.
         worlds: held-out worlds of split `test`.
         options: of the environment.
+        settings: of the trainer, where they are not its own defaults.
     """
 
     env_id: str
@@ -50,6 +54,7 @@ class Cell:
     frames: int = 0
     worlds: int = 128
     options: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -112,13 +117,13 @@ def run_cell(cell: Cell) -> Outcome:
     with tempfile.TemporaryDirectory() as place:
         folder, curve = Path(place) / "policy", {}
         if cell.learned:
-            rows = LEARNERS[cell.policy](cell, Path(place) / "run")
+            rows = LEARNERS[cell.policy].train(cell, Path(place) / "run")
             folder = Path(place) / "run" / "policy"
             curve = {key: np.array([row.get(key, np.nan) for row in rows], np.float64) for key in CURVE}
         else:
             save_scripted(folder, task.scripted(cell.policy), getattr(envs, "inner", envs), cell.role)
         envs.close()
-        policy = task.load(folder)
+        policy = task.load(folder, trust=True)  # what was trained here
         found = evaluate({"it": policy}, task.worlds(cell.worlds, block=min(BLOCK, cell.worlds)))["it"]
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     return Outcome({metric: found[metric] for metric in METRICS}, curve, files, digest)
@@ -130,59 +135,51 @@ def scripted_names(env_id: str, role: str | None) -> tuple[str, ...]:
     return names if has_tuned(env_id, role) else tuple(name for name in names if name in ("do nothing", "random"))
 
 
-# --- learners: name -> trains a cell, writing `policy/` into a folder, and returns the rows of its curve
-
-
-def _ppo_settings(cell: Cell, out: Path, **changes: Any) -> Any:
-    from baselines import ppo
-
-    return ppo.Args(
-        env_id=cell.env_id, env_options=json.dumps(cell.options), seed=cell.seed, total_frames=cell.frames,
-        out=str(out), **changes,
-    )  # fmt: skip
+# --- learners
 
 
 def _quiet(share: float, text: str) -> None:
     """Many cells run at once: none shows its own progress."""
 
 
-def train_ppo(cell: Cell, out: Path) -> list[dict[str, float]]:
-    """`baselines.ppo` with its own settings."""
-    from baselines import ppo
+def _train(module: str, cell: Cell, out: Path, **changes: Any) -> list[dict[str, float]]:
+    """Train by one of our trainers; the rows of its curve. Settings are its own, `changes`, and the cell's."""
+    trainer = importlib.import_module(module)
+    settings = {"env_id": cell.env_id, "env_options": json.dumps(cell.options), "out": str(out)}
+    settings |= {"seed": cell.seed, "total_frames": cell.frames, **changes, **cell.settings}
+    return trainer.train(trainer.Args(**settings), tell=_quiet)[1]
 
-    return ppo.train(_ppo_settings(cell, out), tell=_quiet)[1]
 
-
-def train_ppo_from_clone(cell: Cell, out: Path) -> list[dict[str, float]]:
-    """The same, starting from a clone of the best tuned scripted policy, with less noise; the value is fitted first."""
-    from baselines import ppo
+def _train_from_clone(cell: Cell, out: Path) -> list[dict[str, float]]:
+    """PPO from a clone of the best tuned scripted policy, with less noise; the value is fitted first."""
     from baselines.cloning import clone
 
     best = cell.task.best_scripted()
-    teacher = cell.task.scripted(best if best is not None else "do nothing")
+    require(best is not None, cell.name, "policy", "of an environment whose scripted policies were tuned", cell.env_id)
     envs = cell.task.make(64, "train", step_info=False)
     try:
-        clone(teacher, envs, out / "start", seed=cell.seed)
+        clone(cell.task.scripted(best), envs, out / "start", seed=cell.seed)
     finally:
         envs.close()
-    changes = {"init": str(out / "start"), "init_log_std": -1.4, "critic_updates": 5}
-    return ppo.train(_ppo_settings(cell, out, **changes), tell=_quiet)[1]
+    return _train("baselines.ppo", cell, out, init=str(out / "start"), init_log_std=-1.4, critic_updates=5)
 
 
-def train_sac(cell: Cell, out: Path) -> list[dict[str, float]]:
-    """`baselines.sac` with its own settings."""
-    from baselines import sac
+class Learner(NamedTuple):
+    """How a cell is trained: a function of (cell, folder) that writes `policy/` there and returns the curve's rows."""
 
-    args = sac.Args(
-        env_id=cell.env_id, env_options=json.dumps(cell.options), seed=cell.seed, total_frames=cell.frames, out=str(out)
-    )
-    return sac.train(args, tell=_quiet)[1]
+    train: Callable[[Cell, Path], list[dict[str, float]]]
+    kinds: tuple[str, ...]
+    """kinds of environments that it fits, as in `command_train.KINDS`"""
 
 
-LEARNERS: dict[str, Callable[[Cell, Path], list[dict[str, float]]]] = {
-    "PPO": train_ppo,
-    "PPO from clone": train_ppo_from_clone,
-    "SAC": train_sac,
+LEARNERS: dict[str, Learner] = {
+    "PPO": Learner(partial(_train, "baselines.ppo"), ("box", "choice")),
+    "PPO from clone": Learner(_train_from_clone, ("box", "choice")),
+    "PPO with memory": Learner(partial(_train, "baselines.ppo_lstm"), ("box", "choice")),
+    "SAC": Learner(partial(_train, "baselines.sac"), ("box",)),
+    "DDPG": Learner(partial(_train, "baselines.ddpg"), ("box",)),
+    "DQN": Learner(partial(_train, "baselines.dqn"), ("choice",)),
+    "SB3 PPO": Learner(partial(_train, "baselines.sb3_runner", algorithm="ppo"), ("box", "choice")),
 }
 CLONED = ("PPO from clone",)
 """Learners that start from the best tuned scripted policy."""
