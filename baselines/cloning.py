@@ -10,10 +10,14 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
+from baselines import tuned
 from baselines.networks import Actor
+from baselines.policies.desk import Desk
+from baselines.policies.library import build
 from baselines.policies.protocol import Policy
 from baselines.portable import save_actor
 from baselines.rollouts import spec_of
+from qsl_envs.errors import require
 
 STIR = 0.3
 """Standard deviation of the noise on the teacher's actions while it is watched, and the share of its choices that are
@@ -41,6 +45,21 @@ def clone(
     return difference
 
 
+def teacher_of(name: str, env_id: str, envs: VectorEnv) -> Policy:
+    """A scripted policy with the parameters that the tuner found for the environment, else with its own.
+
+    Args:
+        name: of the library; "best": the one that did best on validation worlds.
+    Raises: ConfigError for a name that there is not, and for "best" where nothing has been tuned.
+    """
+    parameters: dict[str, float] = {}
+    if name == "best":
+        name, parameters = tuned.best(env_id)[:2]
+    elif (tuned.FOLDER / tuned.file_name(env_id)).is_file():
+        parameters = tuned.load(env_id).get(name, {})
+    return build(name, Desk.of(envs), parameters)
+
+
 def watch(teacher: Policy, envs: VectorEnv, steps: int, seed: int) -> tuple[Tensor, Tensor]:
     """Observations float32 (frames, obs_dim) on a path beside the teacher's, and what the teacher does there."""
     chance = np.random.default_rng(seed)
@@ -62,13 +81,15 @@ def stirred(actions: np.ndarray, envs: VectorEnv, chance: np.random.Generator) -
     return np.clip(actions + STIR * chance.standard_normal(actions.shape), -1, 1).astype(np.float32)
 
 
-def imitate(actor: Actor, obs: Tensor, wanted: Tensor, passes: int, seed: int) -> float:
+def imitate(actor: Actor, obs: Tensor, wanted: Tensor, passes: int = 30, seed: int = 0) -> float:
     """Fit an actor to what was done: squared differences of actions, or cross entropy of choices.
 
     Args:
         obs, wanted: from `watch`; the actor's moments are those of `obs` from then on.
     Returns: see `clone`.
+    Raises: ConfigError for an actor with a memory.
     """
+    require(actor.spec.memory == 0, "imitate", "memory", "0: frames are shuffled", actor.spec.memory)
     actor.obs_moments.update(obs)
     rows = actor.normalize(obs)
     discrete = actor.spec.head == "categorical"

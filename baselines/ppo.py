@@ -12,20 +12,24 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
+from baselines.cloning import imitate, teacher_of, watch
+from baselines.curriculum import Course, stages_of
 from baselines.film import film_trained
 from baselines.networks import Actor, ActorSpec, Moments, mlp
 from baselines.portable import load_actor, save_actor
-from baselines.rollouts import Collector, Rollout, make_envs, spec_of
+from baselines.rollouts import Ahead, Collector, Rollout, make_envs, spec_of
 from baselines.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
 from qsl_envs.errors import require
 
+WATCHED = 30_000
+"""Frames that a scripted policy is watched for before it is cloned (`Args.clone`)."""
 SEEDS_APART = 1_000_000
 """Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
 
@@ -78,8 +82,14 @@ class Args:
     """logarithm of the noise's standard deviation at the start"""
     init: str = ""
     """folder of a policy to start from, a clone of a scripted one say; its noise starts at `init_log_std` again"""
+    clone: str = ""
+    """scripted policy to start from, cloned on training worlds: a name of the library, or "best": the best tuned one"""
     critic_updates: int = 0
     """first updates that fit the value only: a value that knows nothing would spoil a policy to start from"""
+    curriculum: str = ""
+    """stages of the training, each with other options of the environment, as JSON or a file of it: `curriculum.py`"""
+    overlap: bool = False
+    """collect the next rollout in a second thread meanwhile; then the policy that collects is one update behind"""
     out: str = "runs/ppo"
     """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     checkpoint_every: int = 50
@@ -96,19 +106,12 @@ class Args:
     """project of a tracked run"""
 
     def __post_init__(self) -> None:
-        for name in (
-            "total_frames",
-            "num_envs",
-            "num_steps",
-            "num_epochs",
-            "minibatch_size",
-            "hidden",
-            "torch_threads",
-        ):
+        frames = ("total_frames", "num_envs", "num_steps", "num_epochs", "minibatch_size")
+        for name in (*frames, "hidden", "torch_threads", "checkpoint_every"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
         require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
         require(0 <= self.gae_lambda <= 1, self, "gae_lambda", "in [0, 1]", self.gae_lambda)
-        require(self.checkpoint_every >= 1, self, "checkpoint_every", ">= 1", self.checkpoint_every)
+        require(not (self.init and self.clone), self, "clone", "empty where `init` is given", self.clone)
         require(self.seed >= 0, self, "seed", ">= 0", self.seed)
 
     @property
@@ -236,16 +239,18 @@ def train(
     torch.set_num_threads(args.torch_threads)
 
     # 2 environments and agent
-    made_here = envs is None
-    if envs is None:
-        envs = make_envs(args.env_id, args.num_envs, json.loads(args.env_options), args.split, args.num_threads)
+    options = json.loads(args.env_options)
+
+    def make(changes: dict[str, Any]) -> VectorEnv:
+        return make_envs(args.env_id, args.num_envs, {**options, **changes}, args.split, args.num_threads)
+
+    course = Course(stages_of(args.curriculum), make, envs)
+    envs, _ = course.at(0.0)
     require(envs.num_envs == args.num_envs, "ppo.train", "envs.num_envs", f"{args.num_envs}", envs.num_envs)
-    collector = Collector(envs, args.num_steps, args.gamma, args.seed + SEEDS_APART)
+    collector = Collector(envs, args.num_steps, args.gamma, args.seed + SEEDS_APART, sets=1 + args.overlap)
     agent = make_agent(envs, args)
-    if args.init:
-        agent.actor.load_state_dict(load_actor(args.init, envs).state_dict())
-        if agent.actor.log_std is not None:
-            nn.init.constant_(agent.actor.log_std, args.init_log_std)
+    if not args.resume:
+        start_from(agent, args, envs)
     optimizer = torch.optim.Adam(agent.parameters(), lr=args.learning_rate, eps=1e-5, fused=True)
     curve: list[dict[str, float]] = []
     first_update = 0
@@ -257,15 +262,22 @@ def train(
         order.set_state(saved["order"])
         first_update, curve = saved["update"], saved["curve"]
     log = Log(asdict(args), out, curve)
+    ahead = Ahead(collector, agent) if args.overlap else None
 
     started, seconds_before = time.perf_counter(), sum(row["seconds"] for row in curve[-1:])
     for update in range(first_update, args.num_updates):
-        # 3 rollout; at a checkpoint new worlds begin, which the number of the update decides
-        if update == first_update or update % args.checkpoint_every == 0:
+        # 3 rollout; at a checkpoint, and with a stage of the curriculum, new worlds begin, which the update decides
+        envs, new = course.at(update / args.num_updates)
+        if new or update == first_update or update % args.checkpoint_every == 0:
+            collector.enter(envs)
             first_obs = collector.begin(agent, args.seed * SEEDS_APART + update * args.num_envs)
-            if update == 0:
+            if update == 0 and not agent.actor.obs_moments.count:
                 agent.actor.obs_moments.update(first_obs)
-        rollout = collector.collect(agent)
+        if ahead:
+            last = update + 1 == args.num_updates or (update + 1) % args.checkpoint_every == 0
+            rollout, means = ahead.take(agent, not (last or course.ends((update + 1) / args.num_updates)))
+        else:
+            rollout, means = collector.collect(agent), collector.means()
 
         # 4 advantages, of rewards in standard deviations of the discounted return
         agent.return_moments.update(rollout.returns.reshape(-1, 1))
@@ -283,7 +295,7 @@ def train(
         # 6 progress, checkpoint
         frames = (update + 1) * args.num_envs * args.num_steps
         seconds = time.perf_counter() - started
-        row = {"update": update + 1, "frames": frames, "seconds": seconds_before + seconds, **collector.means()}
+        row = {"update": update + 1, "frames": frames, "seconds": seconds_before + seconds, **means}
         row |= losses
         curve.append(row)
         log.write(row)
@@ -298,13 +310,26 @@ def train(
 
     # 7 the policy, with all that it needs to act elsewhere
     facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
-    save_actor(out / "policy", agent.actor, envs, **facts, env_options=json.loads(args.env_options))
-    if args.track and made_here:
+    save_actor(out / "policy", agent.actor, envs, **facts, env_options=options)
+    if args.track and not course.lent:
         film_trained(out / "policy", envs, args, log)
     log.close(out / "policy", out / "args.json")
-    if made_here:
-        envs.close()
+    if ahead:
+        ahead.close()
+    course.close()
     return agent, curve
+
+
+def start_from(agent: Agent, args: Args, envs: VectorEnv) -> None:
+    """Give a fresh agent the policy that the settings name, with its noise set anew."""
+    if args.init:
+        agent.actor.load_state_dict(load_actor(args.init, envs).state_dict())
+    elif args.clone:
+        imitate(
+            agent.actor, *watch(teacher_of(args.clone, args.env_id, envs), envs, WATCHED, args.seed), seed=args.seed
+        )
+    if agent.actor.log_std is not None:
+        nn.init.constant_(agent.actor.log_std, args.init_log_std)
 
 
 def improve(

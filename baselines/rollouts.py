@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
@@ -68,13 +70,18 @@ class Collector:
     """
 
     def __init__(self, envs: VectorEnv, num_steps: int, gamma: float, seed: int, sets: int = 1) -> None:
-        mode = envs.metadata.get("autoreset_mode")
-        require(mode == AutoresetMode.SAME_STEP, self, "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
-        self.envs, self.num_steps, self.gamma = envs, num_steps, gamma
+        self.enter(envs)
+        self.num_steps, self.gamma = num_steps, gamma
         self.noise = torch.Generator().manual_seed(seed)
         self.discrete = isinstance(envs.single_action_space, gym.spaces.Discrete)
         self.sets, self.turn = [self._tensors(num_steps) for _ in range(sets)], 0
         self.episodes = Episodes(envs.num_envs)
+
+    def enter(self, envs: VectorEnv) -> None:
+        """Go on in other environments of the same shapes; `begin` comes next."""
+        mode = envs.metadata.get("autoreset_mode")
+        require(mode == AutoresetMode.SAME_STEP, self, "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
+        self.envs = envs
 
     def _tensors(self, num_steps: int) -> Rollout:
         shape, spec = (num_steps, self.envs.num_envs), spec_of(self.envs)
@@ -145,6 +152,44 @@ class Collector:
     def means(self) -> dict[str, float]:
         """Means over the episodes that ended since the last call, as `Episodes.means` tells them."""
         return self.episodes.means()
+
+
+class Ahead:
+    """Collects the next rollout in a second thread while the last one is learned from.
+
+    What is collected so was acted by the agent of one update before, a copy: what it did depends on the settings alone,
+    not on how fast the threads are. The compiled steps of the environments and the network's products let go of the
+    interpreter, so both go on at once.
+
+    Args:
+        collector: with two sets of tensors.
+        agent: what the copy is made of.
+    """
+
+    def __init__(self, collector: Collector, agent: Any) -> None:
+        require(len(collector.sets) == 2, self, "collector.sets", "two: one is learned from", len(collector.sets))
+        self.collector, self.copy = collector, copy.deepcopy(agent)
+        threads = torch.get_num_threads()
+        self.pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
+        self.pending: Future[Rollout] | None = None
+
+    def take(self, agent: Any, go_on: bool) -> tuple[Rollout, dict[str, float]]:
+        """The next rollout, and means over the episodes that ended in it.
+
+        Args:
+            agent: acts now if nothing is under way, and a copy of it from now on.
+            go_on: whether to begin with the rollout after it: not at the end, nor before new worlds begin.
+        """
+        rollout = self.pending.result() if self.pending else self.collector.collect(agent)
+        means, self.pending = self.collector.means(), None
+        if go_on:
+            self.copy.load_state_dict(agent.state_dict())
+            self.pending = self.pool.submit(self.collector.collect, self.copy)
+        return rollout, means
+
+    def close(self) -> None:
+        """Let the thread go."""
+        self.pool.shutdown()
 
 
 def make_envs(
