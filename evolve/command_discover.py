@@ -1,7 +1,8 @@
 """Search for programs that trade, and say honestly what they are worth.
 
 A search on training worlds, its control (random search with as many trials), finalists on validation worlds, then one
-look at test worlds. The folder holds every trial, the alphas as YAML, `result.json`, and the page `report.html`.
+look at test worlds. The folder holds every trial, the alphas as YAML and as policies, `result.json`, and the page
+`report.html`.
 `--with` adds studies: where the alphas survive, why backtests lie, a planted pattern, a fair game.
 """
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="store_true", help="the studies alone, with the alphas that the folder has")
     parser.add_argument("--out", type=Path, default=Path("runs/discover"), help="folder (default runs/discover)")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
+    parser.add_argument("--threads", type=int, default=1, help="that share the trials; no result depends on them")
     parser.add_argument("--check", type=Path, metavar="FILE", help="read an alpha, print its program, and stop")
 
 
@@ -48,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from evolve.discovery import tables
     from evolve.discovery.discover import discover
     from evolve.discovery.page import read_parts, write_page
+    from evolve.policy import save_alphas
 
     config = settings_of(args)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         alphas = discover(config, folder=args.out, resume=args.resume, starts=starts,
                           tell=ProgressLine("searching ")).alphas  # fmt: skip
+        save_alphas(args.out, alphas)
     for name in args.studies:
         found = study(name, config, alphas, starts, args.runs, ProgressLine(f"{name} "))
         (args.out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -88,7 +92,7 @@ def settings_of(args: argparse.Namespace) -> Any:
     changes = {name: getattr(args, name) for name in ("kind", "population", "generations", "seed")}
     search = replace(config.search, **{name: value for name, value in changes.items() if value is not None})
     without = tuple(REALISM) if args.realism == "off" else tuple(_switched_off(args.realism))
-    return replace(config, search=search, without=without or config.without)
+    return replace(config, search=search, without=without or config.without, threads=args.threads)
 
 
 def _switched_off(words: str) -> list[str]:

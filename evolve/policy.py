@@ -9,6 +9,8 @@ the kernel are `bought` and `sold` (their difference in a step is observed, so o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ MEMORY = 0.9
 """Weight of the old mean of the mid in the new one, as in the kernel."""
 DESKS = {"maker": QUOTES, "taker": TARGET}
 """Kind of alpha -> kind of desk at which it acts."""
+ENVIRONMENTS = {"maker": "qsl/MarketMaking-v0", "taker": "qsl/DirectionalTrading-v0"}
+"""Kind of alpha -> the environment that it is saved for."""
 
 
 class Inputs:
@@ -133,6 +137,22 @@ def save_program(folder: str | Path, alpha: Alpha, env: Any, role: str | None = 
     """Write an alpha as a portable policy for an environment; `facts` go into the manifest."""
     about = {"name": alpha.name, **facts, "alpha": alpha.to_dict()}
     return save_policy(folder, "program", {}, manifest_of(env, role, **about))
+
+
+def save_alphas(folder: Path, alphas: Sequence[Alpha]) -> list[Path]:
+    """Write alphas as portable policies `policy_1`, `policy_2`, ... of the environment that is theirs."""
+    import gymnasium as gym
+
+    import qsl_envs  # noqa: F401  registers the environments
+
+    made = []
+    for number, alpha in enumerate(alphas, 1):
+        envs = gym.make_vec(ENVIRONMENTS[alpha.kind], num_envs=1)
+        try:
+            made.append(save_program(folder / f"policy_{number}", replace(alpha, name=f"alpha {number}"), envs))
+        finally:
+            envs.close()
+    return made
 
 
 def load_program(folder: Path, manifest: dict[str, Any], env: Any, role: str | None = None) -> ProgramPolicy:

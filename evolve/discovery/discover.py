@@ -46,6 +46,8 @@ class DiscoverConfig:
     """parts of realism that the search does without; the test never does"""
     control: bool = True
     """random search of the same budget, examined alike"""
+    threads: int = 1
+    """that share the trials of a call; no result depends on them"""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -59,6 +61,7 @@ class DiscoverConfig:
             require(name in REALISM, self, "without", f"of {', '.join(REALISM)}", name)
         for name in ("train_worlds", "validation_worlds", "test_worlds"):
             require(2 <= getattr(self, name) <= 10**6, self, name, "in [2, 1_000_000]", getattr(self, name))
+        require(1 <= self.threads <= 1024, self, "threads", "in [1, 1024]", self.threads)
         second = 10**9
         require(second <= self.session_ns <= 3600 * second, self, "session_ns", "from 1 s to 1 h", self.session_ns)
         self.place("base")
@@ -75,7 +78,7 @@ class DiscoverConfig:
         """Judge of the worlds of one split; `realism` False: without what the search does without."""
         off = {} if realism else dict.fromkeys(self.without, False)
         worlds = family(self.market(), [self.place(r) for r in regimes], split, count, realism=realism_of(off))
-        return MarketJudge(worlds)
+        return MarketJudge(worlds, self.threads)
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,10 @@ def discover(
     tests = test_judges(config)
     aim = config.search.objectives[0]
     alphas, found = examine(book, validation, tests, config.exam, aim)
-    result: dict[str, Any] = {"config": to_dict(config), "genetic": found}
-    result["fronts"] = front_rows(search, validation)
+    settings = to_dict(config)
+    del settings["threads"]
+    result: dict[str, Any] = {"config": settings, "genetic": found}
+    result["fronts"] = front_rows(search, validation, config.judge("test", config.regimes, config.test_worlds))
     if config.control:
         if tell:
             tell(1.0, f"control: {len(book)} random programs")
@@ -133,14 +138,16 @@ def _dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     return all(x >= y for x, y in zip(a, b)) and a != b
 
 
-def front_rows(search: Search, validation: Judge) -> list[dict[str, Any]]:
-    """Programs of the front, at most FRONT: objectives on the training worlds, P&L there and on validation."""
+def front_rows(search: Search, validation: Judge, test: Judge) -> list[dict[str, Any]]:
+    """Programs of the front, at most FRONT: objectives on the training worlds, and the mean P&L there, on validation
+    and on test worlds of the searched regimes. Nothing is chosen by these: all choices have been made by then.
+    """
     front = first_front(search)[:FRONT]
-    held, rows = validation(front), []
+    verdicts, rows = {"validation": validation(front), "test": test(front)}, []
     for n, alpha in enumerate(front):
-        kept = None if held.reasons[n] else float(held.pnl[n].mean())
+        pnl = {name: None if v.reasons[n] else float(v.pnl[n].mean()) for name, v in verdicts.items()}
         train = float(search.book.pnl[search.book.place(alpha)].mean())
-        rows.append({"formula": str(alpha), "words": alpha.words, "train": train, "validation": kept,
+        rows.append({"formula": str(alpha), "words": alpha.words, "train": train, **pnl,
                      "objectives": dict(zip(search.config.objectives, search.scores(alpha)))})  # fmt: skip
     return rows
 

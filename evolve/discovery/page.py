@@ -40,7 +40,7 @@ def sections(parts: dict[str, Any]) -> list[tuple[str, str, Table]]:
              tables.search_table(result)),
             ("Orders, fills, turnover", "On the test worlds, a session in the mean.", tables.activity_table(result)),
             ("The front", "Programs of the last population that no other one dominates, and their gap from training "
-             "to validation.", tables.front_table(result)),
+             "to test worlds of the same regimes.", tables.front_table(result)),
         ]  # fmt: skip
     if "survival" in parts:
         found += [

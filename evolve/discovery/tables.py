@@ -81,15 +81,17 @@ def formula_table(result: Mapping[str, Any]) -> Table:
 
 
 def front_table(result: Mapping[str, Any]) -> Table:
-    """The front of the last population, with the gap from training to validation."""
+    """The front of the last population, with the gap from training to test."""
     fronts = result.get("fronts", [])
     if not fronts:
         return []
     names = list(fronts[0]["objectives"])
-    rows: Table = [["formula", *names, "P&L, train", "P&L, validation"]]
+    rows: Table = [["formula", *names, "P&L, train", "validation", "test", "train - test"]]
     for row in fronts:
-        kept = "-" if row["validation"] is None else f"{row['validation']:.1f}"
-        rows.append([row["formula"], *(f"{row['objectives'][n]:.3g}" for n in names), f"{row['train']:.1f}", kept])
+        values = [row[name] for name in ("train", "validation", "test")]
+        gap = None if row["test"] is None else row["train"] - row["test"]
+        cells = ["-" if value is None else f"{value:.1f}" for value in (*values, gap)]
+        rows.append([row["formula"], *(f"{row['objectives'][n]:.3g}" for n in names), *cells])
     return rows
 
 

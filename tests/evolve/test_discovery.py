@@ -175,6 +175,7 @@ def test_a_judge_gives_each_program_the_same_whatever_its_company():
     for n, alpha in enumerate(alphas):
         assert judge([alpha]).pnl.tobytes() == together.pnl[n : n + 1].tobytes()
     assert together.pnl[2].tolist() == [0.0] * 6 and np.abs(together.pnl[1]).min() > 0 and together.pnl[0].any()
+    assert MarketJudge(judge.worlds, num_threads=2)(alphas).pnl.tobytes() == together.pnl.tobytes()
     judge.move(1)
     assert judge(alphas).pnl[:, 0].tolist() == together.pnl[:, 1].tolist()
 

@@ -149,6 +149,26 @@ def test_an_alpha_is_a_portable_policy(tmp_path, monkeypatch):
         portable.load_policy(tmp_path / "edge", envs)
 
 
+def test_an_alpha_is_a_player_of_a_league(tmp_path, monkeypatch):
+    """It quotes in a shared market as its formula says, behind the folder that a league's players are kept in."""
+    from leagues.players import CheckpointPlayer
+    from qsl_envs import make_marl_vec
+
+    monkeypatch.setattr(portable, "kinds", lambda: {"program": load_program})
+    envs = make_marl_vec("qsl/MarketMakers-v0", num_envs=2)
+    role = next(iter(envs.roles))
+    alpha = maker("-0.2 * inventory", "2", "4", name="edge")
+    save_program(tmp_path / "edge", alpha, envs, role)
+    policy = CheckpointPlayer("edge", tmp_path / "edge").sit(envs, role)
+    obs, _ = envs.reset(seed=0)
+    rows = obs[role].reshape(-1, obs[role].shape[-1])
+    policy.reset(np.arange(len(rows)))
+    desk = Desk.of(envs, role)
+    held = desk.lots(rows)[:, 0]
+    expected = desk.quotes((2 + 0.2 * held)[:, None], (2 - 0.2 * held)[:, None], 4.0, 4.0)
+    assert policy(rows).tolist() == expected.tolist()
+
+
 def test_the_kind_is_entered_in_the_packages_table():
     points = tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]["qsl.policies"]
     module, _, name = points["program"].partition(":")

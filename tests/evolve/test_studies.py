@@ -115,6 +115,7 @@ def test_the_command_writes_trials_alphas_and_a_page(tmp_path, capsys):
     assert result["config"]["search"]["seed"] == 3
     assert len((out / "trials.jsonl").read_text().splitlines()) == result["genetic"]["trials"]
     assert str(Alpha.load(out / "alpha_1.yaml")) == result["genetic"]["alphas"][0]["formula"]
+    assert json.loads((out / "policy_1" / "manifest.json").read_text())["alpha"]["name"] == "alpha 1"
     page = (out / "report.html").read_text()
     for heading in ("What was found", "The search itself", "A fair game", "Orders, fills, turnover"):
         assert heading in page and heading in (out / "tables.md").read_text()
