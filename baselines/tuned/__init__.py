@@ -58,8 +58,10 @@ def load(env_id: str, role: str | None = None, folder: Path = FOLDER) -> dict[st
 
 
 def best(env_id: str, role: str | None = None, folder: Path = FOLDER) -> Best:
-    """The tuned policy with the highest mean score on validation worlds; raises as `read`."""
+    """The tuned policy that is sure to score most on validation worlds: by the lower end of its interval, so that a
+    lucky mean does not win. Raises as `read`.
+    """
     policies = read(env_id, role, folder)["policies"]
-    name = max(policies, key=lambda one: policies[one]["validation"]["score"][0])
+    name = max(policies, key=lambda one: policies[one]["validation"]["score"][1])
     found = policies[name]
     return Best(name, dict(found["parameters"]), found["validation"]["minus_do_nothing"][1] > 0)

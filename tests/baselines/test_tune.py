@@ -136,8 +136,8 @@ def test_the_command_keeps_every_try_and_judges_on_other_worlds(tmp_path, capsys
         assert len(scores) == 3 and found["parameters"] == found["tries"][int(np.argmax(scores))]["parameters"]
     best = tuned.best("qsl/AvellanedaStoikov-v0", folder=tmp_path)
     assert best.parameters == tuned.load("qsl/AvellanedaStoikov-v0", folder=tmp_path)[best.name]
-    top = max(one["validation"]["score"][0] for one in content["policies"].values())
-    assert content["policies"][best.name]["validation"]["score"][0] == top
+    top = max(one["validation"]["score"][1] for one in content["policies"].values())
+    assert content["policies"][best.name]["validation"]["score"][1] == top
     again = tmp_path / "again.json"
     assert tune("qsl/AvellanedaStoikov-v0", *size, "--env-options", options, "--out", str(again)) == 0
     assert again.read_text() == (tmp_path / "AvellanedaStoikov-v0.json").read_text(), "the same every time"
