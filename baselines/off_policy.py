@@ -18,11 +18,8 @@ from baselines.film import film_trained
 from baselines.networks import Actor, Moments
 from baselines.replay_memory import Batch, ReplayMemory
 from baselines.rollouts import final_rows, make_envs
-from baselines.run_files import Log, Pace, ProgressLine, read_tensors, write_tensors
+from baselines.run_files import SEEDS_APART, Log, Pace, ProgressLine, read_tensors, write_tensors
 from qsl_envs.errors import require
-
-SEEDS_APART = 1_000_000
-"""Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
 
 
 @dataclass

@@ -25,13 +25,11 @@ from baselines.film import film_trained
 from baselines.networks import Actor, ActorSpec, Moments, mlp
 from baselines.portable import load_actor, save_actor
 from baselines.rollouts import Ahead, Collector, Rollout, make_envs, spec_of
-from baselines.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
+from baselines.run_files import SEEDS_APART, Log, ProgressLine, clock_text, read_tensors, write_tensors
 from qsl_envs.errors import require
 
 WATCHED = 30_000
 """Frames that a scripted policy is watched for before it is cloned (`Args.clone`)."""
-SEEDS_APART = 1_000_000
-"""Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
 
 
 @dataclass

@@ -15,6 +15,8 @@ from qsl_envs.errors import DataError, require_extra
 
 VERSION = 1
 """Of the files; a file of another version is refused."""
+SEEDS_APART = 1_000_000
+"""Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
 
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:

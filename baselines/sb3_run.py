@@ -13,10 +13,7 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecNormalize
 
 from baselines.episodes import SHOWN
-from baselines.run_files import Log, Pace, write_tensors
-
-SEEDS_APART = 1_000_000
-"""Training seed s sees the worlds from s * SEEDS_APART on, so that two training runs share none."""
+from baselines.run_files import SEEDS_APART, Log, Pace, write_tensors
 
 
 class KeepRun(BaseCallback):

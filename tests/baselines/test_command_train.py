@@ -54,10 +54,14 @@ def test_settings_reach_the_trainer():
 
 
 def test_a_run_by_command_leaves_its_files(tmp_path, capsys):
-    words = ["--smoke", "--env-options", '{"session_ns": 2000000000}', "--out", str(tmp_path / "run")]
+    options = json.dumps({"session_ns": 2_000_000_000, "decide_on": "both"})
+    words = ["--smoke", "--env-options", options, "--out", str(tmp_path / "run")]
     assert main(["train", "sac", "qsl/MarketMaking-v0", *words]) == 0
     assert json.loads((tmp_path / "run" / "args.json").read_text())["algorithm"] == "sac"
     assert (tmp_path / "run" / "policy" / "manifest.json").exists()
+    assert main(["train", "ppo", "qsl/MarketMaking-v0", "--sb3", *words]) == 2
+    assert "decide_on must be 'interval'" in capsys.readouterr().err
+    assert main(["train", "dqn", "qsl/MarketMakingDiscrete-v0", "--smoke", "--out", str(tmp_path / "c")]) == 0
     assert main(["train", "dqn", "qsl/MarketMakingDiscrete-v0", "--sb3", "--smoke", "--out", str(tmp_path / "b")]) == 0
     assert json.loads((tmp_path / "b" / "policy" / "manifest.json").read_text())["algorithm"] == "DQN"
     assert main(["train", "sac", "qsl/MarketMakers-v0"]) == 2
