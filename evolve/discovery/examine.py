@@ -49,6 +49,8 @@ class ExamConfig:
     blocks: int = 8
     """of the cross-validation that gives the probability of overfitting"""
     resamples: int = 2000
+    intervals: bool = True
+    """of means, in what is reported; they decide nothing"""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -62,16 +64,19 @@ ACTIVITY = ("messages", "fills", "volume", "max_drawdown", "mean_abs_inventory",
 """Metrics that stand beside a P&L in every table: orders, fills, turnover, ..."""
 
 
-def summary(pnl: np.ndarray, metrics: Mapping[str, np.ndarray] | None = None) -> dict[str, float]:
+def summary(
+    pnl: np.ndarray, metrics: Mapping[str, np.ndarray] | None = None, intervals: bool = True
+) -> dict[str, float]:
     """A strategy over worlds in plain numbers: mean P&L with its 95 % interval, Sharpe ratio per world, activity.
 
     Args:
         pnl: float64 (world,), ticks x lots.
         metrics: of `evolve.fast.METRICS`, (world,).
     """
-    found = bootstrap(pnl)
-    values = {"worlds": len(pnl), "pnl": found.mean, "low": found.low, "high": found.high,
-              "sharpe": moments(pnl).sharpe}  # fmt: skip
+    values = {"worlds": len(pnl), "pnl": float(pnl.mean()), "sharpe": moments(pnl).sharpe}
+    if intervals:
+        found = bootstrap(pnl)
+        values |= {"low": found.low, "high": found.high}
     values |= {name: float(np.mean(metrics[name])) for name in ACTIVITY if metrics is not None and name in metrics}
     return {name: float(value) for name, value in values.items()}
 
@@ -113,7 +118,8 @@ def examine(
         train = book.pnl[book.place(alpha)]
         row = {
             "formula": str(alpha), "words": alpha.words, "alpha": alpha.to_dict(),
-            "train": summary(train), "validation": summary(held.pnl[k]),
+            "train": summary(train, None, config.intervals),
+            "validation": summary(held.pnl[k], None, config.intervals),
             "deflated_sharpe": deflated_sharpe(moments(train), max(1, len(book)), variance),
         }  # fmt: skip
         rows.append(row | _tested(verdicts, n, config))
@@ -134,7 +140,7 @@ def _tested(verdicts: Mapping[str, Verdict], n: int, config: ExamConfig) -> dict
             continue
         pnl = verdict.pnl[n]
         p_values.append(mean_above(pnl, resamples=config.resamples))
-        families[name] = summary(pnl, {key: values[n] for key, values in verdict.metrics.items()})
+        families[name] = summary(pnl, {key: values[n] for key, values in verdict.metrics.items()}, config.intervals)
         families[name]["p_value"] = p_values[-1]
     return {"test": families, "p_value": max(p_values, default=1.0)}
 

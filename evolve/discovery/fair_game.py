@@ -44,8 +44,8 @@ class FairJudge:
 
 
 def fair_game(
-    runs: int = 400, *, population: int = 10, generations: int = 2, train_worlds: int = 16, test_worlds: int = 32,
-    session_ns: int = 4 * SECOND, seed: int = 0, tell: Callable[[float, str], None] | None = None
+    runs: int = 400, *, population: int = 8, generations: int = 2, train_worlds: int = 16, test_worlds: int = 32,
+    session_ns: int = 3 * SECOND, seed: int = 0, tell: Callable[[float, str], None] | None = None
 ) -> dict[str, Any]:  # fmt: skip
     """Search `runs` times where there is nothing to find, each time in worlds of its own.
 
@@ -60,7 +60,7 @@ def fair_game(
     judges = {name: MarketJudge(family(market, [Place(regime=r) for r in regimes], "test" if name == "unseen" else name,
                                        counts[name]))
               for name, regimes in places.items()}  # fmt: skip
-    exam = ExamConfig(finalists=4, alphas=2, resamples=500, blocks=4)
+    exam = ExamConfig(finalists=4, alphas=2, resamples=500, blocks=4, intervals=False)
     robust = naive = 0
     for run in range(runs):
         for name, judge in judges.items():

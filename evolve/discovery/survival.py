@@ -27,13 +27,13 @@ from qsl_envs.settings import check_types
 class Grid:
     """Points of the table: every combination."""
 
-    latencies: tuple[str, ...] = ("colocated", "city", "remote")
+    latencies: tuple[str, ...] = ("colocated", "remote")
     fees: tuple[str, ...] = ("rebate", "flat")
     regimes: tuple[str, ...] = ("base", "volatile", "jumps", "trending")
     venues: tuple[int, ...] = (1, 2)
     worlds: int = 64
     """test worlds of a point"""
-    search: SearchConfig = field(default_factory=lambda: SearchConfig(population=16, generations=4))
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(population=12, generations=3))
     """the search at a point; its seed and kind are those of the discovery"""
 
     def __post_init__(self) -> None:
