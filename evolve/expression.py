@@ -5,7 +5,7 @@
     if(spread > 4, 0.5 * spread, 2)
 
 Operators mean what the interpreter makes of them, to the bit: every value is cut to within 1e9; `a / b` is `a` when
-|b| < 1e-9; `sqrt` and `log` are those of |a|, `log` of less than 1e-9 is 0; `exp` cuts its argument to [-20, 20];
+abs(b) < 1e-9; `sqrt` and `log` are those of abs(a), `log` of less than 1e-9 is 0; `exp` cuts its argument to [-20, 20];
 `a > b` is 1 or 0; `if(a, b, c)` is `b` where `a` holds. Units are checked (`evolve.units`).
 """
 
