@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
+from PIL import Image
 
 from baselines import sac
 from baselines.command_train import SB3_TRAINERS, TRAINERS, kind_of, listing, settings_of, trainer_of
 from baselines.sb3_runner import ALGORITHMS, Args
 from qsl_envs.cli import main
 from qsl_envs.errors import ConfigError
+from tests.baselines.test_run_files import stand_in
 
 
 @pytest.mark.parametrize(
@@ -70,3 +73,17 @@ def test_a_run_by_command_leaves_its_files(tmp_path, capsys):
     assert "qsl/OrderRouting-v0" in capsys.readouterr().out
     assert main(["train", "sac", "--help"]) == 0
     assert "--entropy-target" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sb3", [[], ["--sb3"]])
+def test_a_tracked_run_shows_an_episode_and_keeps_its_policy(tmp_path, monkeypatch, sb3):
+    told = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_in(told))
+    options = json.dumps({"session_ns": 2_000_000_000})
+    words = ["--smoke", "--track", "--env-options", options, "--out", str(tmp_path)]
+    assert main(["train", "sac", "qsl/MarketMaking-v0", *sb3, *words]) == 0
+    assert [row["frames"] for _, row in told[1:3]] == [128, 256] and "fills" in told[2][1]
+    assert told[3][1]["episode"] == (str(tmp_path / "episode.gif"), "gif")
+    assert told[4:] == [("model", ["policy", "args.json"]), "finish"]
+    film = Image.open(tmp_path / "episode.gif")
+    assert film.n_frames == 20 and film.size == (640, 480)

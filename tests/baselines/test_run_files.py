@@ -48,9 +48,8 @@ def test_tensorboard_is_told_every_number(tmp_path):
     assert (told.step, told.value) == (10, 1.5)
 
 
-def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, monkeypatch):
-    """A stand-in takes the place of the library: what it is told is what counts here, not how it is kept."""
-    told = []
+def stand_in(told):
+    """A module in place of wandb that notes what it is told in the list `told`."""
 
     class Artifact:
         def __init__(self, name, type):
@@ -78,7 +77,13 @@ def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, mo
     fake.init = lambda **given: told.append(given) or Run()
     fake.Video = lambda path, format: (path, format)
     fake.Artifact = Artifact
-    monkeypatch.setitem(sys.modules, "wandb", fake)
+    return fake
+
+
+def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, monkeypatch):
+    """A stand-in takes the place of the library: what it is told is what counts here, not how it is kept."""
+    told = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_in(told))
     (tmp_path / "policy").mkdir()
     log = Log({**SETTINGS, "track": True}, tmp_path)
     log.write({"frames": 10, "return": 1.5, "loss": float("nan")})
