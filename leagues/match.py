@@ -130,9 +130,8 @@ class _Hand:
     def act(self, obs: np.ndarray, neutral: np.ndarray, step: int, choices: int) -> np.ndarray:
         """Actions (rows, ...) for observations (rows, width), neutral where the player has forfeited."""
         wanted = (len(obs), *neutral.shape)
-        whole = np.broadcast_to(neutral, wanted)
         if self.broken.all():
-            return whole
+            return np.broadcast_to(neutral, wanted)
         try:
             actions = np.asarray(self.policy(obs))
             if actions.shape != wanted:
@@ -142,13 +141,13 @@ class _Hand:
                 good &= (actions >= 0) & (actions < choices) & (actions == np.floor(actions))
         except Exception as error:
             self.break_rows(np.ones(len(obs), bool), f"step {step}: {type(error).__name__}: {error}")
-            return whole
+            return np.broadcast_to(neutral, wanted)
         if not good.all() or self.broken.any():
             bad = ~good.reshape(len(obs), -1).all(1)
             self.break_rows(
                 bad, f"step {step}: {'no choice that there is' if choices else 'an action that is not finite'}"
             )
-            actions = np.where(self.broken.reshape(-1, *[1] * neutral.ndim), whole, actions)
+            actions = np.where(self.broken.reshape(-1, *[1] * neutral.ndim), neutral, actions)
         return actions
 
 
