@@ -169,6 +169,7 @@ class Floor:
         self.roles = tuple(role for role, count in self.seats.items() for _ in range(count))
         self.neutral = {role: self._neutral(role) for role in self.seats}
         self.choices = {role: int(getattr(self.envs.action_space(role), "n", 0)) for role in self.seats}
+        self.guest_floors: dict[Any, Floor] = {}
 
     def _neutral(self, role: str) -> np.ndarray:
         discrete = hasattr(self.envs.action_space(role), "n")
@@ -183,24 +184,35 @@ class Floor:
         Raises: ConfigError for a line-up that does not fit the seats, or a player that cannot play its role. What a
             policy does wrong while it plays is a forfeit in the result.
         """
+        entrants = self.seated(line_up)
+        if any(hasattr(player, "group") for player in entrants):
+            from leagues.guests import play_with_guests  # it stands on this module
+
+            return play_with_guests(self, line_up, first_world)
+        return self.play_rotations(entrants, first_world)
+
+    def play_rotations(self, entrants: list[Player], first_world: int) -> MatchResult:
+        """Play a block of a checked line-up, players seat by seat, in all orders of this floor."""
         start = time.perf_counter()
-        entrants = self._seated(line_up)
         worlds = first_world + np.arange(self.stage.worlds, dtype=np.int64)
         seeds = np.repeat(worlds, len(self.orders))
         hands = self._hands(entrants, seeds)
         obs, _ = self.envs.reset(seed=seeds.tolist())
+        self.begin_guests()
         numbers, forward_s, step_s = self._run(obs, hands)
         shape = (len(worlds), len(self.orders), len(self.roles))
-        forfeits = {}
+        numbers = {name: part.reshape(shape) for name, part in numbers.items()}
+        forfeits: dict[tuple[int, int, int], str] = {}
         for hand in hands:
             first = self.roles.index(hand.role)
             for row, reason in hand.reasons.items():
                 world, rotation = divmod(int(hand.replicas[row]), len(self.orders))
                 forfeits[world, rotation, first + int(hand.seats[row])] = reason
+        self.write_guests(numbers, forfeits)
         return MatchResult(
-            self.stage, worlds, tuple(player.name for player in entrants), self.roles, self.orders,
-            {name: part.reshape(shape) for name, part in numbers.items()}, int(self.envs.market.config.fee_unit),
-            time.perf_counter() - start, forward_s, step_s, dict(sorted(forfeits.items())),
+            self.stage, worlds, tuple(player.name for player in entrants), self.roles, self.orders, numbers,
+            int(self.envs.market.config.fee_unit), time.perf_counter() - start, forward_s, step_s,
+            dict(sorted(forfeits.items())),
         )  # fmt: skip
 
     def check_role(self, player: Player, role: str) -> None:
@@ -214,7 +226,7 @@ class Floor:
         except Exception:  # a mistake of its code is a forfeit, when it plays
             return
 
-    def _seated(self, line_up: LineUpOf) -> list[Player]:
+    def seated(self, line_up: LineUpOf) -> list[Player]:
         """Players seat by seat."""
         for role in line_up:
             require(role in self.seats, "line-up", "roles", f"of {', '.join(self.seats)}", role)
@@ -263,11 +275,15 @@ class Floor:
                 forward_s += clock() - before
                 actions[hand.role][hand.replicas, hand.seats] = moves
             before = clock()
+            self.move_guests(step)
+            forward_s += clock() - before
+            before = clock()
             obs, _, _, _, infos = self.envs.step(actions)
             step_s += clock() - before
             step += 1
             if "episode_summary" in infos:
                 self._keep(numbers, over, infos["episode_summary"])
+            self.close_guests(over)
         return numbers, forward_s, step_s
 
     def _keep(self, numbers: dict[str, np.ndarray], over: dict[str, np.ndarray], summary: dict[str, Any]) -> None:
@@ -282,6 +298,20 @@ class Floor:
                 numbers[name][:, first : first + count][fresh] = values[fresh]
             over[role] |= fresh
             first += count
+
+    # --- what a floor with guests does more
+
+    def begin_guests(self) -> None:
+        """A fresh episode has begun."""
+
+    def move_guests(self, step: int) -> None:
+        """The seats have decided, and nothing is sent yet."""
+
+    def close_guests(self, over: dict[str, np.ndarray]) -> None:
+        """A step is over; bool (replica, seat) by role says whose part in the first episode is."""
+
+    def write_guests(self, numbers: dict[str, np.ndarray], forfeits: dict[tuple[int, int, int], str]) -> None:
+        """All is played; arrays are (world, rotation, seat)."""
 
 
 def play_match(stage: Stage, line_up: LineUpOf, first_world: int = 0, floor: Floor | None = None) -> MatchResult:

@@ -12,7 +12,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -142,34 +142,18 @@ class CheckpointPlayer:
             raise type(error)(f"player {self.name!r} cannot play {role!r}: {error}") from error
 
 
-@dataclass(frozen=True)
-class Renamed:
-    """A player under another name."""
-
-    name: str
-    player: Player
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Those of the player."""
-        return self.player.roles
-
-    def sit(self, envs: Any, role: str) -> Policy:
-        """The player's policy."""
-        return self.player.sit(envs, role)
-
-
 # --- kinds
 
 Maker = Callable[[PlayerSpec, Path | None, bool], Player]
 """(spec, folder of its files or None, whether code in them may run) -> player. Raises ConfigError, DataError."""
 
 
-def _roles(spec: PlayerSpec) -> tuple[str, ...]:
+def roles_of(spec: PlayerSpec) -> tuple[str, ...]:
+    """Roles of a spec's player."""
     return (spec.role,) if spec.role else ()
 
 
-def _known(spec: PlayerSpec, needed: str, *allowed: str) -> None:
+def allow_keys(spec: PlayerSpec, needed: str, *allowed: str) -> None:
     """Require that the content has a key, and no unknown ones."""
     require(needed in spec.content, f"player {spec.name!r}", "content", f"with {needed!r}", sorted(spec.content))
     for key in spec.content:
@@ -178,30 +162,51 @@ def _known(spec: PlayerSpec, needed: str, *allowed: str) -> None:
 
 def scripted(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
     """`content`: `policy`, a name in `baselines.policies.library`, and `parameters`."""
-    _known(spec, "policy", "parameters")
-    return ScriptedPlayer(spec.name, spec.content["policy"], spec.content.get("parameters", {}), _roles(spec))
+    allow_keys(spec, "policy", "parameters")
+    return ScriptedPlayer(spec.name, spec.content["policy"], spec.content.get("parameters", {}), roles_of(spec))
 
 
 def checkpoint(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
     """`content`: `folder` of a portable policy; a pool's entry has its own copy of it instead."""
     if folder is None:
-        _known(spec, "folder")
+        allow_keys(spec, "folder")
         folder = Path(spec.content["folder"])
     if not folder.is_dir():
         raise DataError(f"player {spec.name!r}: there is no checkpoint {folder}")
-    return CheckpointPlayer(spec.name, folder, _roles(spec), trust)
+    return CheckpointPlayer(spec.name, folder, roles_of(spec), trust)
+
+
+def strategy(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
+    """A user's `Strategy`; see `leagues.guests.strategy`."""
+    from leagues import guests
+
+    return guests.strategy(spec, folder, trust)
+
+
+def participant(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
+    """A participant inside the kernel; see `leagues.guests.kernel_participant`."""
+    from leagues import guests
+
+    return guests.kernel_participant(spec, folder, trust)
 
 
 def from_pool(spec: PlayerSpec, folder: Path | None, trust: bool) -> Player:
     """`content`: `pool`, its folder, and `player`, the name there when it is another one."""
     from leagues.pool import Pool
 
-    _known(spec, "pool", "player")
-    player = Pool(spec.content["pool"], create=False).load(spec.content.get("player", spec.name), trust)
-    return Renamed(spec.name, player)
+    allow_keys(spec, "pool", "player")
+    pool = Pool(spec.content["pool"], create=False)
+    name = spec.content.get("player", spec.name)
+    return seat_player(replace(pool.spec(name), name=spec.name), pool.files(name), trust)
 
 
-KINDS: dict[str, Maker] = {"scripted": scripted, "checkpoint": checkpoint, "pool": from_pool}
+KINDS: dict[str, Maker] = {
+    "scripted": scripted,
+    "checkpoint": checkpoint,
+    "strategy": strategy,
+    "participant": participant,
+    "pool": from_pool,
+}
 """Kinds that come with the package."""
 
 
