@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -75,6 +76,44 @@ def test_what_is_there_is_not_run_again_unless_it_is_another_cell(monkeypatch, t
     assert not (tmp_path / "parts").exists()
     with pytest.raises(DataError, match="no results"):
         Store(tmp_path / "none").read()
+
+
+def test_a_cluster_is_asked_for_every_cell_once(monkeypatch, tmp_path, untuned):
+    """Ray's calls as its documentation has them, answered here, the last job first."""
+    asked = []
+
+    class Ray:
+        def init(self, address, ignore_reinit_error):
+            asked.append(address)
+
+        def remote(self, **resources):
+            def decorated(function):
+                class Remote:
+                    def remote(self, cell):
+                        return (function, cell)
+
+                return Remote()
+
+            return decorated
+
+        def wait(self, references):
+            return references[-1:], references[:-1]
+
+        def get(self, reference):
+            function, cell = reference
+            asked.append(cell.name)
+            return function(cell)
+
+    def fake(cell):
+        return cells.Outcome({m: np.full(cell.worlds, 1.0) for m in METRICS}, {}, {}, "abc")
+
+    monkeypatch.setitem(sys.modules, "ray", Ray())
+    monkeypatch.setattr(benchmark, "run_cell", fake)
+    cells_of = [dataclasses.replace(cell, options={}) for cell in CELLS]
+    monkeypatch.setattr(cells.Cell, "__hash__", lambda self: hash(self.name))
+    run_cells(cells_of, tmp_path, ray_address="local")
+    assert asked == [None, *(cell.name for cell in reversed(cells_of))]
+    assert set(Store(tmp_path).read()) == {cell.name for cell in cells_of}
 
 
 def test_the_plan_is_a_fair_part_at_any_time():
