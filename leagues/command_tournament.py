@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="store_true", help="let code run that players name or bring (pickles, classes)"
     )
+    parser.add_argument("--page", type=Path, action="append", help="also rewrite what is between its markers on a page")
+    parser.add_argument("--images", type=Path, default=Path("docs/images"), help="folder of that page's pictures")
     parser.add_argument("--no-report", action="store_true", help="the match log alone, no tables and pictures")
 
 
@@ -48,8 +50,15 @@ def run(args: argparse.Namespace) -> int:
     log = run_tournament(config, out, args.workers, args.trust, ProgressLine(f"{config.name} "))
     print(f"{log.num_rows:,} matches in {out / 'matches.parquet'}")
     if not args.no_report:
-        from leagues.report import write_report
+        from leagues.report import rate, write_report
 
-        for line in write_report(out, config):
+        contests = rate(out, config)
+        for line in write_report(out, config, contests):
             print(line)
+        if args.page:
+            from leagues.publish import publish
+
+            command = f"qsl tournament {f'--season {args.season}' if args.season else file.name}"
+            for page in args.page:
+                publish(page, config.name, command, contests, out, args.images)
     return 0

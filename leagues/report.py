@@ -13,7 +13,7 @@ from baselines.report import STYLE
 from baselines.run_files import commit
 from leagues.match_log import read_log
 from leagues.pictures import draw_race, draw_ratings, draw_scores
-from leagues.results import contests_of
+from leagues.results import Contest, contests_of
 from leagues.tables import (
     Standings,
     number,
@@ -96,16 +96,19 @@ def cycles_of(found: Standings) -> list[tuple[str, str, str]]:
     return trios
 
 
-def write_report(out: Path, config: TournamentConfig) -> list[str]:
-    """Rate a finished tournament; writes `report.html`, pictures and `results.json` into its folder.
-
-    Returns: lines for a terminal. Raises: DataError if the log is another tournament's.
-    """
-    out = Path(out)
+def rate(out: Path, config: TournamentConfig) -> list[Standings]:
+    """Rate the contests of a finished tournament. Raises: DataError if the log is another tournament's."""
     log, about = read_log(out / "matches.parquet")
     if about.get("tournament") != config.digest:
         raise DataError(f"{out / 'matches.parquet'} is the log of another tournament")
-    contests = [standings(contest) for contest in contests_of(log)]
+    return [standings(contest) for contest in contests_of(log)]
+
+
+def write_report(out: Path, config: TournamentConfig, contests: Sequence[Standings]) -> list[str]:
+    """Write `report.html`, pictures and `results.json` of rated contests into their tournament's folder.
+
+    Returns: lines for a terminal.
+    """
     results = {"tournament": config.name, "digest": config.digest, "commit": commit(),
                "contests": [plain(found) for found in contests]}  # fmt: skip
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -119,7 +122,8 @@ def write_report(out: Path, config: TournamentConfig) -> list[str]:
     words = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in WORDS.items())
     parts.append(f"<h2>What the columns mean</h2><div class=card><dl>{words}</dl></div>")
     facts = {"log": "matches.parquet", "numbers": "results.json", "settings": "tournament.json",
-             "digest": config.digest, "commit": commit(), "matches": f"{log.num_rows:,}"}  # fmt: skip
+             "digest": config.digest, "commit": commit(),
+             "matches": f"{sum(found.contest.matches for found in contests):,}"}  # fmt: skip
     told = "".join(f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in facts.items())
     parts.append(f"<h2>How it was made</h2><div class=card><dl>{told}</dl></div>")
     head = (f"<meta charset=utf-8><title>Tournament {escape(config.name)}</title>"
@@ -129,9 +133,14 @@ def write_report(out: Path, config: TournamentConfig) -> list[str]:
     return [*lines, "", f"report: {out / 'report.html'}"]
 
 
+def stem_of(contest: Contest) -> str:
+    """A contest's part of its pictures' file names."""
+    return re.sub(r"\W+", "_", contest.name).strip("_")
+
+
 def _section(out: Path, found: Standings) -> list[str]:
     contest = found.contest
-    stem = re.sub(r"\W+", "_", contest.name).strip("_")
+    stem = stem_of(contest)
     about = (f"Seats of role {contest.role} in {contest.scenario}; {len(contest.worlds)} worlds of split "
              f"{contest.split}, {contest.matches:,} matches, {contest.seconds:,.1f} s of wall time.")  # fmt: skip
     said = "".join(f"<p>{escape(line)}</p>" for line in findings(found))

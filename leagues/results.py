@@ -116,8 +116,10 @@ class Contest:
         there = np.isfinite(apart)
         with np.errstate(invalid="ignore"):
             sample = (np.where(there, apart, 0.0) @ counts.T) / (there.astype(np.float64) @ counts.T)
-            tail = 50 * (1 - LEVEL)
-            low, high = np.nanpercentile(sample, [tail, 100 - tail], axis=-1)
+        met = np.isfinite(sample).any(-1)
+        tail = 50 * (1 - LEVEL)
+        low, high = np.nanpercentile(np.where(met[..., None], sample, 0.0), [tail, 100 - tail], axis=-1)
+        low, high = np.where(met, low, np.nan), np.where(met, high, np.nan)
         return np.stack([_mean(apart), low, high], -1)
 
     def wins(self) -> np.ndarray:

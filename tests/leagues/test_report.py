@@ -10,7 +10,7 @@ import pytest
 
 from leagues.command_tournament import seasons
 from leagues.match_log import SCHEMA, read_log, write_log
-from leagues.report import cycles_of, findings, write_report
+from leagues.report import cycles_of, findings, rate
 from leagues.results import Contest
 from leagues.solvers import alpha_rank, nash_mixture
 from leagues.tables import against_field, markdown_table, pairing_gain, score_rows, standings, standings_rows
@@ -95,14 +95,22 @@ def folder(tmp_path_factory):
 
 
 def test_the_command_plays_nothing_twice_and_writes_the_report(folder, capsys):
+    page = folder / "page.md"
+    page.write_text("above\n<!-- season:small begin -->\nold\n<!-- season:small end -->\nbelow\n")
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "run" / "blocks").iterdir()}
-    assert main(["tournament", str(folder / "t.yaml"), "--out", str(folder / "run")]) == 0
+    assert main(["tournament", str(folder / "t.yaml"), "--out", str(folder / "run"), "--page", str(page),
+                 "--images", str(folder / "images")]) == 0  # fmt: skip
+    text = page.read_text()
+    assert text.startswith("above\n<!--") and text.endswith("end -->\nbelow\n") and "old" not in text
+    assert "### makers" in text and "qsl tournament t.yaml" in text and text.count("![") == 2
+    for picture in re.findall(r"\]\((.*?)\)", text):
+        assert (folder / picture).is_file()
     assert {path.name: path.stat().st_mtime_ns for path in (folder / "run" / "blocks").iterdir()} == before
     said = capsys.readouterr().out
     assert "makers: maker in makers, 4 worlds" in said and "report.html" in said
-    page = (folder / "run" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3 and "<script" not in page
-    assert len(re.findall(r"<tr><td>\d</td>", page)) == 3
+    html = (folder / "run" / "report.html").read_text()
+    assert html.count("data:image/png;base64,") == 3 and "<script" not in html
+    assert len(re.findall(r"<tr><td>\d</td>", html)) == 3
     results = json.loads((folder / "run" / "results.json").read_text())
     [contest] = results["contests"]
     assert contest["players"] == ["near", "far", "random"] and contest["matches"] == 6 * 4 * 4
@@ -117,6 +125,10 @@ def test_a_mistake_is_an_exit_code_and_a_line(folder, capsys, tmp_path):
     assert "nothing.yaml" in capsys.readouterr().err
     assert main(["tournament", str(folder / "t.yaml"), "--out", str(folder / "run"), "--worlds", "5"]) == 2
     assert "holds another tournament" in capsys.readouterr().err
+    empty = tmp_path / "empty.md"
+    empty.write_text("nothing")
+    words = ["tournament", str(folder / "t.yaml"), "--out", str(folder / "run"), "--page", str(empty)]
+    assert main(words) == 2 and "no place for it" in capsys.readouterr().err
     assert main(["tournament", str(folder / "t.yaml"), "--out", str(tmp_path / "x"), "--workers", "0"]) == 2
     assert "workers must be >= 1" in capsys.readouterr().err
 
@@ -125,7 +137,7 @@ def test_a_log_of_another_tournament_is_refused(folder, tmp_path):
     log, _ = read_log(folder / "run" / "matches.parquet")
     write_log(tmp_path / "matches.parquet", log, {"tournament": "x"})
     with pytest.raises(DataError, match="another tournament"):
-        write_report(tmp_path, small_tournament(worlds=4))
+        rate(tmp_path, small_tournament(worlds=4))
     assert set(SCHEMA.names) == set(log.column_names)
 
 
