@@ -44,8 +44,8 @@ class FairJudge:
 
 
 def fair_game(
-    runs: int = 400, *, population: int = 8, generations: int = 2, train_worlds: int = 16, test_worlds: int = 32,
-    session_ns: int = 3 * SECOND, seed: int = 0, tell: Callable[[float, str], None] | None = None
+    runs: int = 400, *, population: int = 8, generations: int = 1, train_worlds: int = 12, test_worlds: int = 24,
+    session_ns: int = 2 * SECOND, seed: int = 0, tell: Callable[[float, str], None] | None = None
 ) -> dict[str, Any]:  # fmt: skip
     """Search `runs` times where there is nothing to find, each time in worlds of its own.
 

@@ -15,7 +15,7 @@ PRESETS: dict[str, DiscoverConfig] = {
         session_ns=4 * SECOND,
     ),
     "quick": DiscoverConfig(
-        search=SearchConfig(population=48, generations=12), exam=ExamConfig(finalists=12, alphas=2),
+        search=SearchConfig(population=32, generations=8), exam=ExamConfig(finalists=12, alphas=2),
         train_worlds=16, validation_worlds=32, test_worlds=96, session_ns=10 * SECOND,
     ),
     "standard": DiscoverConfig(

@@ -29,7 +29,7 @@ class Grid:
 
     latencies: tuple[str, ...] = ("colocated", "remote")
     fees: tuple[str, ...] = ("rebate", "flat")
-    regimes: tuple[str, ...] = ("base", "volatile", "jumps", "trending")
+    regimes: tuple[str, ...] = ("volatile", "jumps")
     venues: tuple[int, ...] = (1, 2)
     worlds: int = 64
     """test worlds of a point"""

@@ -23,7 +23,7 @@ from evolve.discovery.planted import oracle, planted_judge
 from evolve.discovery.search import Search, SearchConfig, nsga2, random_search
 from evolve.discovery.trials import TrialBook
 from evolve.expression import evaluate
-from evolve.families import GROUP, Place, base_market, family
+from evolve.families import GROUP, Place, base_market, family, own_books
 from evolve.grow import Growth
 from evolve.worlds import Setting, TrialWorlds
 from qsl_envs.envs.market_making import DEFAULT_MARKET
@@ -184,6 +184,19 @@ def test_splits_and_regimes_are_other_worlds():
     alpha = [maker("-0.1 * inventory", "1.5", "5")]
     seen = {small(split, 4)(alpha).pnl.tobytes() for split in ("train", "validation", "test")}
     assert len(seen) == 3
+
+
+def test_each_split_starts_from_warm_books_of_its_own():
+    """The first books of a split's worlds are few, and none of them is another split's."""
+    markets = {split: own_books(base_market(TradeSettings()), split) for split in ("train", "validation", "test")}
+    books = {}
+    for split, market in markets.items():
+        worlds = Market(market, 24, split=split)
+        worlds.reset()
+        sides = [worlds.true_book(replica=n, levels=30) for n in range(24)]
+        books[split] = {tuple(side.tobytes() for side in both) for both in sides}
+    assert all(8 <= len(found) <= 16 for found in books.values())
+    assert not books["train"] & books["test"] and not books["validation"] & books["test"]
 
 
 def test_without_queue_latency_and_fees_a_maker_earns_more():
