@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=Path, action="append", default=[], metavar="P", help=start)
     parser.add_argument("--with", dest="studies", nargs="*", default=[], choices=STUDIES, help="studies beside it")
     parser.add_argument("--runs", type=int, default=400, help="searches of the fair game (default 400)")
+    parser.add_argument("--frames", type=int, default=300_000, help="of each training run of `learning`")
     parser.add_argument("--only", action="store_true", help="the studies alone, with the alphas that the folder has")
     parser.add_argument("--out", type=Path, default=Path("runs/discover"), help="folder (default runs/discover)")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
                           tell=ProgressLine("searching ")).alphas  # fmt: skip
         save_alphas(args.out, alphas)
     for name in args.studies:
-        found = study(name, config, alphas, starts, args.runs, ProgressLine(f"{name} "))
+        found = study(name, config, alphas, starts, args, ProgressLine(f"{name} "))
         (args.out / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
     page, parts = write_page(args.out), read_parts(args.out)
     if "result" in parts and not args.only:
@@ -129,7 +130,7 @@ def read_start(path: Path, config: Any) -> Any:
     return found.alpha
 
 
-def study(name: str, config: Any, alphas: list[Any], starts: list[Any], runs: int, tell: Any) -> Any:
+def study(name: str, config: Any, alphas: list[Any], starts: list[Any], args: argparse.Namespace, tell: Any) -> Any:
     """One of `STUDIES`, in plain values."""
     from evolve.discovery.discover import ablation, compare_starts
     from evolve.discovery.fair_game import fair_game
@@ -145,9 +146,9 @@ def study(name: str, config: Any, alphas: list[Any], starts: list[Any], runs: in
     if name == "learning":
         from evolve.discovery.learning import learning
 
-        return learning(alphas, config, tell=tell)
+        return learning(alphas, config, frames=args.frames, tell=tell)
     if name == "starts":
         if not starts:
             raise ConfigError("the study `starts` compares a search with and without --start: name one")
         return compare_starts(config, starts, tell)
-    return fair_game(runs, seed=config.search.seed, tell=tell)
+    return fair_game(args.runs, seed=config.search.seed, tell=tell)
