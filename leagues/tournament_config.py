@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def load_tournament(file: str | Path) -> TournamentConfig:
     """Read a tournament from YAML.
 
     A contest's `stage`, and each of its `players` and `background`, is settings, or the name of one that the file lists
-    under `stages` and `players`.
+    under `stages` and `players`. A folder of a checkpoint or a pool that lies beside the file is found there.
 
     Raises: ConfigError naming what is unknown or out of its range.
     """
@@ -111,7 +111,7 @@ def load_tournament(file: str | Path) -> TournamentConfig:
     stages = {
         name: from_dict(Stage, {"name": name, **values}, f"stages.{name}") for name, values in read.stages.items()
     }
-    players = {spec.name: spec for spec in read.players}
+    players = {spec.name: _beside(file, spec) for spec in read.players}
     contests = []
     for at, values in enumerate(read.contests):
         made = dict(values)
@@ -125,7 +125,17 @@ def load_tournament(file: str | Path) -> TournamentConfig:
                 if isinstance(one, str):
                     require(one in players, where, key, f"of {', '.join(players)}", one)
                     one = players[one]
-                listed.append(one)
+                listed.append(_beside(file, from_dict(PlayerSpec, one, f"{where}.{key}")))
             made[key] = tuple(listed)
         contests.append(from_dict(ContestConfig, made, where))
     return TournamentConfig(name=read.name, contests=tuple(contests), note=read.note)
+
+
+def _beside(file: str | Path, spec: PlayerSpec) -> PlayerSpec:
+    """A spec whose folder is looked for beside a file first."""
+    content = dict(spec.content)
+    for key in ("folder", "pool"):
+        place = Path(file).parent / str(content.get(key, ""))
+        if content.get(key) and place.is_dir():
+            content[key] = str(place)
+    return replace(spec, content=content)

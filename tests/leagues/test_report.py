@@ -8,14 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from leagues.command_tournament import seasons
 from leagues.match_log import SCHEMA, read_log, write_log
 from leagues.report import cycles_of, findings, rate
 from leagues.results import Contest
 from leagues.solvers import alpha_rank, nash_mixture
 from leagues.tables import against_field, markdown_table, pairing_gain, score_rows, standings, standings_rows
 from leagues.tournament import run_tournament
-from leagues.tournament_config import load_tournament
 from qsl_envs.cli import main
 from qsl_envs.errors import DataError
 from qsl_envs.settings import save_yaml
@@ -139,9 +137,3 @@ def test_a_log_of_another_tournament_is_refused(folder, tmp_path):
     with pytest.raises(DataError, match="another tournament"):
         rate(tmp_path, small_tournament(worlds=4))
     assert set(SCHEMA.names) == set(log.column_names)
-
-
-@pytest.mark.parametrize("name", sorted(seasons()))
-def test_seasons_can_be_read(name):
-    config = load_tournament(seasons()[name])
-    assert config.name and all(contest.groups() for contest in config.contests)

@@ -251,6 +251,11 @@ def test_yaml_files_name_stages_and_players_once(tmp_path):
     file = tmp_path / "t.yaml"
     file.write_text(yaml.safe_dump(short))
     assert load_tournament(file) == config
+    folder = tmp_path / "agents" / "net"
+    folder.mkdir(parents=True)
+    beside = {"name": "net", "kind": "checkpoint", "content": {"folder": "agents/net"}}
+    file.write_text(yaml.safe_dump({**short, "contests": [{**contest, "players": ["near", beside]}]}))
+    assert load_tournament(file).contests[0].players[1].content == {"folder": str(folder)}
     save_yaml(config, file)
     assert load_tournament(file) == config and load_tournament(file).digest == config.digest
     for change, message in ({"stage": "moon"}, "stage must be one of makers, was 'moon'"), (
