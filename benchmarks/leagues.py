@@ -96,7 +96,7 @@ def through_dictionaries(stage: Stage, line_up: list[Player], result: MatchResul
 def leagues(smoke: bool) -> list[Row]:
     """`qsl/MarketMakers-v0`, four makers, one core: batched, and the same matches through dictionaries."""
     torch.set_num_threads(1)
-    worlds, rounds = (2, 1) if smoke else (64, 3)
+    worlds, rounds = (2, 1) if smoke else (128, 3)
     settings = {"session_ns": 1_000_000_000 if smoke else SESSION_NS}
     stage = Stage(env_id="qsl/MarketMakers-v0", settings=settings, split="test", worlds=worlds)
     floor = Floor(stage)
