@@ -56,7 +56,12 @@ def run(args: argparse.Namespace) -> int:
 def parts() -> list[tuple[str, Callable[[], None]]]:
     """(name, a function that uses it once) of everything that compiles."""
     envs = [(entry.env_id, lambda env_id=entry.env_id: _use_env(env_id)) for entry in ENVIRONMENTS]
-    rooms = [("engine", _use_engine), ("replay", _use_replay), ("participants", _use_participants)]
+    rooms = [
+        ("engine", _use_engine),
+        ("replay", _use_replay),
+        ("participants", _use_participants),
+        ("trials", _use_trials),
+    ]
     return [*rooms, *envs, ("theory", _use_theory)]
 
 
@@ -114,6 +119,15 @@ def _use_participants() -> None:
             md.last_trade()
 
     run_strategy(Once(), MarketConfig(population=groups, templates=1, burn_in_ns=1), until_ns=10)
+
+
+def _use_trials() -> None:
+    from qsl_envs.market.config import MarketConfig, PopulationConfig
+    from qsl_envs.market.trials import Trials
+
+    maker = PopulationConfig(kind="fixed_spread")
+    config = MarketConfig(participants=(), population=(maker,), templates=1, burn_in_ns=1, session_ns=10)
+    Trials(config, maker.name, sample_ns=10).run({}, [0], count=1)
 
 
 def _use_env(env_id: str) -> None:
