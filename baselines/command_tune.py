@@ -23,7 +23,7 @@ from baselines.policies.library import build, names_for, roles_of
 from baselines.portable import hash_of
 from baselines.run_files import ProgressLine, commit
 from baselines.tune import BUDGET, Tuned, save_tuned, tune
-from baselines.tune_roles import Table
+from baselines.tune_roles import Incumbent, Table
 from qsl_envs.errors import ConfigError, require
 
 NOTHING = "do nothing"
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worlds", type=int, default=128, help="training worlds of each try (default 128)")
     parser.add_argument("--budget", type=int, default=BUDGET, help=f"tries of each policy (default {BUDGET})")
     parser.add_argument("--validation", type=int, default=256, help="worlds the winners are compared on (default 256)")
+    parser.add_argument("--incumbents", type=Path, metavar="FOLDER",
+                        help="of earlier results: with several agents, the best of each role sits on the seats that do "
+                             "not try, from the start")  # fmt: skip
     parser.add_argument("--env-options", default="{}", help="arguments of the environment as JSON")
     parser.add_argument("--out", type=Path, default=Path("runs/tuned"),
                         help="folder, or a file ending in .json for one role (default runs/tuned)")  # fmt: skip
@@ -100,6 +103,9 @@ def _tune_table(env_id: str, roles: tuple[str | None, ...], args: argparse.Names
 
     training, validation = table("train", args.worlds), table("validation", args.validation)
     digest, found = hash_of(training.envs), {}
+    if args.incumbents is not None:
+        known = {name: tuned.best(env_id, name, args.incumbents) for name in training.seats}
+        training.incumbents = {name: Incumbent(best.name, best.parameters) for name, best in known.items()}
     for role in roles:
         assert role is not None
         against = training.opponents()

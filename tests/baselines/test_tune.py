@@ -151,6 +151,10 @@ def test_the_command_tunes_roles(tmp_path):
     about = tuned.read("qsl/LatencyRace-v0", "racer", tmp_path)["about"]
     assert about["role"] == "racer" and about["tuned_against"]["racer"]["name"] == "cross-venue arbitrage"
     assert tuned.read("qsl/LatencyRace-v0", folder=tmp_path)["about"] == about, "one role needs no name"
+    best = tuned.best("qsl/LatencyRace-v0", "racer", tmp_path)
+    assert tune("LatencyRace-v0", *words, "--incumbents", str(tmp_path)) == 0
+    again = tuned.read("qsl/LatencyRace-v0", "racer", tmp_path)["about"]["tuned_against"]["racer"]
+    assert again == {"name": best.name, "parameters": best.parameters}
 
 
 @pytest.mark.parametrize(
