@@ -75,7 +75,8 @@ def self_play_exploiters(smoke: bool) -> list[Row]:
     """What a fresh exploiter gains over its target in the target's own place."""
     return each(smoke, "exploiters", lambda found: {
         "target among itself": shown(found["target among itself"]), "exploiter there": shown(found["payoff"]),
-        "gain": shown(found["gain"]),
+        "gain": shown(found["gain"]), "best scripted": found["best scripted"],
+        "its gain": shown(found["scripted gains"][found["best scripted"]]),
     })  # fmt: skip
 
 
@@ -90,7 +91,6 @@ def self_play_held_out(smoke: bool) -> list[Row]:
                         "seed": report["about"]["seed"], "population": population, "focal": focal,
                         "native": shown(found["native"]), "as visitor": shown(found["visitor"][focal]),
                         "over the native": shown(found["over native"][focal]),
-                        "as residents": shown(found["resident"][focal]),
                     })
                 )  # fmt: skip
     return rows

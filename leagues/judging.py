@@ -100,11 +100,25 @@ def exploit(shop: Workshop, floor: Floor, target: str) -> dict[str, Any]:
     shop.enter(name, shop.student(student_name), student_name, "exploiter", START)
     own = shop.pay(floor, name, [target])
     among = shop.pay(floor, target, [target])
+    known = scripted_gains(shop, floor, target, among[target])
+    best = max(known, key=lambda player: known[player][0], default="")
     return {
         "payoff": list(bootstrap(own[name])), "payoff of the target there": list(bootstrap(own[target])),
         "target among itself": list(bootstrap(among[target])),
         "gain": list(bootstrap(own[name] - among[target])),
+        "scripted gains": known, "best scripted": best,
     }  # fmt: skip
+
+
+def scripted_gains(shop: Workshop, floor: Floor, target: str, among: np.ndarray) -> dict[str, list[float]]:
+    """What each scripted player of the settings gains in the target's place: an exploiter need not be learned.
+
+    Args:
+        among: what the target earns there among itself, float64 (worlds,).
+    """
+    config = shop.config
+    specs = [*config.starters, *(spec for population in config.judging.populations for spec in population.players)]
+    return {spec.name: list(bootstrap(shop.pay(floor, spec.name, [target])[spec.name] - among)) for spec in specs}
 
 
 # --- held-out populations
@@ -114,7 +128,8 @@ def visit(shop: Workshop, floor: Floor, population: Population, focal: Sequence[
     """Focal players in markets of a background population that training never met (Leibo et al. 2021).
 
     As a visitor a focal player is alone among the population; as residents focal players hold all seats of the role
-    but one. `native` is what the population's first player earns as such a visitor: what the seat is worth to them.
+    but one (with two seats that is the same market). `native` is what the population's first player earns as such a
+    visitor: what the seat is worth to them.
     """
     natives = [spec.name for spec in population.players]
     home = shop.pay(floor, natives[0], natives[1:] or natives, population.background)
@@ -149,8 +164,9 @@ def text_of(report: dict[str, Any]) -> str:
         "By how much the row leads the column there:", "",
         *table(["", *ladder], [[name, *map(shown, row)] for name, row in zip(ladder, report["leads"])]), "",
         cycle_words(report), "", "## Fresh exploiters", "",
-        *table(["target", "target among itself", "exploiter among targets", "gain"],
-               [[name, shown(e["target among itself"]), shown(e["payoff"]), shown(e["gain"])]
+        *table(["target", "target among itself", "exploiter among targets", "gain", "best scripted", "its gain"],
+               [[name, shown(e["target among itself"]), shown(e["payoff"]), shown(e["gain"]), e["best scripted"],
+                 shown(e["scripted gains"].get(e["best scripted"], [np.nan] * 3))]
                 for name, e in report["exploiters"].items()]), "",
     ]  # fmt: skip
     for name, found in report["populations"].items():

@@ -151,6 +151,8 @@ def test_a_league_leaves_checkpoints_with_parents_and_a_report(whole):
     for found in report["exploiters"].values():
         mean = found["payoff"][0] - found["target among itself"][0]
         assert found["gain"][0] == pytest.approx(mean, abs=1e-9)
+        assert set(found["scripted gains"]) == {"near", "far", "middle"}
+        assert found["scripted gains"][found["best scripted"]] == max(found["scripted gains"].values())
     middle = report["populations"]["middle"]
     assert set(middle["visitor"]) == {"start", "main-1@0", "main-1@4"}
     text = (whole("league") / "report.md").read_text()
