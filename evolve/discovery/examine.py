@@ -12,7 +12,7 @@ ratios, which it takes for luck, is here mostly that of programs that lose by wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,10 +164,3 @@ def whole_search(book: TrialBook, held: Verdict, variance: float, config: ExamCo
     sound = [k for k, reason in enumerate(held.reasons) if not reason]
     found["validation_superior_ability"] = superior_ability(held.pnl[sound].T, resamples=config.resamples).consistent
     return {name: float(value) for name, value in found.items()}
-
-
-def gap_line(row: Mapping, families: Sequence[str]) -> str:
-    """Train to test in one line: mean P&L on training, validation and every test family."""
-    parts = [f"train {row['train']['pnl']:.1f}", f"validation {row['validation']['pnl']:.1f}"]
-    parts += [f"{name} {row['test'][name].get('pnl', float('nan')):.1f}" for name in families]
-    return ", ".join(parts)
