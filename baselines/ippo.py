@@ -168,9 +168,8 @@ def train(
             "frames": args.num_updates * args.num_envs * args.num_steps,
         }
         options = json.loads(args.env_options)
-        save_actor(
-            out / "policy" / party.name, agents[party.name].actor, envs, party.role, **facts, env_options=options
-        )
+        agent, place = agents[party.name], out / "policy" / party.name
+        save_actor(place, agent.actor, envs, party.role, agent.return_moments, **facts, env_options=options)
     log.close(out / "policy", out / "args.json")
     if made_here:
         envs.close()

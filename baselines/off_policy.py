@@ -243,14 +243,14 @@ class Run:
 
     def finish(self) -> tuple[Actor, list[dict[str, float]]]:
         """Write `policy/`, end the log; returns the actor and the log's rows."""
-        from baselines.portable import manifest_of, save_policy
+        from baselines.portable import save_actor
 
         a, actor = self.args, self.learner.actor
-        about = manifest_of(self.envs, name=self.name, seed=a.seed, frames=self.frames,
-                            env_options=json.loads(a.env_options), args=asdict(a))  # fmt: skip
-        content = {"spec": actor.spec.plain(), "state": actor.state_dict(),
-                   "return_moments": self.return_moments.state_dict()}  # fmt: skip
-        folder = save_policy(self.out / "policy", "actor", content, about)
+        facts = {"name": self.name, "seed": a.seed, "frames": self.frames, "args": asdict(a)}
+        options = json.loads(a.env_options)
+        folder = save_actor(
+            self.out / "policy", actor, self.envs, None, self.return_moments, **facts, env_options=options
+        )
         if a.track and self.made_here:
             film_trained(folder, self.envs, a, self.log)
         self.log.close(folder, self.out / "args.json")

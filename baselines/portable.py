@@ -259,9 +259,17 @@ def save_scripted(folder: str | Path, policy: Any, env: Any, role: str | None = 
     return save_policy(folder, "scripted", {}, manifest_of(env, role, **about))
 
 
-def save_actor(folder: str | Path, actor: Any, env: Any, role: str | None = None, **facts: Any) -> Path:
-    """Write a network; `facts` go into the manifest (`name`, `seed`, `frames`, `sample`, ...)."""
+def save_actor(
+    folder: str | Path, actor: Any, env: Any, role: str | None = None, return_moments: Any = None, **facts: Any
+) -> Path:
+    """Write a network; `facts` go into the manifest (`name`, `seed`, `frames`, `sample`, ...).
+
+    Args:
+        return_moments: the `Moments` that its trainer scaled rewards by; kept beside it, acting does without.
+    """
     content = {"spec": actor.spec.plain(), "state": actor.state_dict()}
+    if return_moments is not None:
+        content["return_moments"] = return_moments.state_dict()
     return save_policy(folder, "actor", content, manifest_of(env, role, **facts))
 
 

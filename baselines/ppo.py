@@ -308,7 +308,7 @@ def train(
 
     # 7 the policy, with all that it needs to act elsewhere
     facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
-    save_actor(out / "policy", agent.actor, envs, **facts, env_options=options)
+    save_actor(out / "policy", agent.actor, envs, None, agent.return_moments, **facts, env_options=options)
     if args.track and not course.lent:
         film_trained(out / "policy", envs, args, log)
     log.close(out / "policy", out / "args.json")
