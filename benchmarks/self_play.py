@@ -20,7 +20,7 @@ from leagues.training import train
 from leagues.training_config import LeagueConfig, load_config
 from qsl_envs.settings import from_dict, to_dict
 
-PRESET, SEEDS = "makers", (1, 2)
+PRESET, SEEDS = "makers", (1, 2, 3)
 
 
 @functools.cache
