@@ -79,6 +79,7 @@ class KeepRun(BaseCallback):
         names = list((self.ended or [{}])[0])
         means = {key: float(np.mean([row[key] for row in self.ended])) for key in names}
         losses = {key.removeprefix("train/"): float(value) for key, value in self.model.logger.name_to_value.items()}
+        self.model.logger.dump()  # nobody listens; what a later row does not tell anew must not stand in it
         row = {"update": len(self.curve) + 1, "frames": self.num_timesteps, "seconds": self.pace.seconds(),
                "return": np.nan, "length": np.nan, **means, "episodes": len(self.ended), **losses}  # fmt: skip
         self.ended = []
