@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from numba.core import types
 
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import (
@@ -24,10 +26,23 @@ from qsl_envs.envs.state import (
 )
 from qsl_envs.envs.step import MARKET_ERROR, NOT_A_NUMBER, STEPPED, begin_rows, step_rows
 from qsl_envs.errors import ConfigError, require
+from qsl_envs.kernel.beside import compile_beside
 from qsl_envs.market.config import ParticipantConfig
 from qsl_envs.market.market import Market
+from qsl_envs.market.state import MarketArrays
 
 MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
+
+
+def prepare_kernels() -> None:
+    """Let another process compile the step while a market compiles its loop here; before the market is made."""
+    if numba.config.DISABLE_JIT:
+        return
+    flat, number = types.Array(types.float32, 1, "C"), types.int64
+    arrays = MarketArrays._numba_type_, TaskArrays._numba_type_
+    begin = (*arrays, types.Array(types.boolean, 1, "C"), flat, flat, number, number, number)
+    step = (*arrays, flat, flat, flat, number, number, number)
+    compile_beside([(begin_rows, begin), (step_rows, step)])
 
 
 def inventory_limit(participant: ParticipantConfig) -> int:

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import market_config, task_config
 from qsl_envs.envs.contract import autoreset_mode_of, rebuild, reset_mask_of, seeds_of
-from qsl_envs.envs.core import Seats
+from qsl_envs.envs.core import Seats, prepare_kernels
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
 from qsl_envs.envs.privileged import state_width, write_states
@@ -89,6 +89,7 @@ class MarlVectorEnv:
         limit_ok = limit is None or (isinstance(limit, int) and limit > 0)
         require(limit_ok, self, "max_episode_steps", "None or > 0", limit)
         self.max_episode_steps, self.copy, self.num_envs = limit, bool(copy), num_envs
+        prepare_kernels()
         self.market = Market(market, num_envs, split=split, num_threads=num_threads)
         self.core = Seats(self.market, roles, self.autoreset_mode, limit or 0)
         self.possible_agents = [f"{role.name}_{k}" for role in roles for k in range(role.num_seats)]

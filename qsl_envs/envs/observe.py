@@ -97,26 +97,21 @@ def known_equity(m, r, w, i, s):
 
 @kernel
 def observe(m, r, w, i, s, obs):
-    """Write a seat's observation to its place in `obs` (flat float32); returns how many elements that were."""
+    """Write a seat's observation, frames from the oldest, to its place in `obs` (flat float32)."""
     seat = w.seats[seat_of(w, i, s)]
     role = w.roles[seat.role]
     row = i * role.seats + seat.index
     at = role.obs_base + row * role.width
-    if role.frames == 1:
-        return observe_frame(m, r, w, i, s, obs, at)
-    past = role.past_base + row * role.width
     older = role.width - role.frame
-    if w.envs[i].steps == 0:
-        observe_frame(m, r, w, i, s, w.past, past + older)
-        for k in range(older):
-            w.past[past + k] = w.past[past + older + k % role.frame]
-    else:
-        for k in range(older):
-            w.past[past + k] = w.past[past + role.frame + k]
-        observe_frame(m, r, w, i, s, w.past, past + older)
+    observe_frame(m, r, w, i, s, obs, at + older)
+    if role.frames == 1:
+        return
+    past = role.past_base + row * role.width
+    begins = w.envs[i].steps == 0
+    for k in range(older):
+        obs[at + k] = obs[at + older + k % role.frame] if begins else w.past[past + role.frame + k]
     for k in range(role.width):
-        obs[at + k] = w.past[past + k]
-    return role.width
+        w.past[past + k] = obs[at + k]
 
 
 @kernel
@@ -127,8 +122,9 @@ def observe_frame(m, r, w, i, s, obs, start):
     at = start + role.head
     for book in range(run.num_books):
         at = observe_book(m, r, w, i, s, book, obs, at)
+    if w.envs[i].steps == 0:
+        seat.start_known_equity = known_equity(m, r, w, i, s)
     put_head(m, r, w, i, s, role, seat, obs, start)
-    return at - start
 
 
 @kernel

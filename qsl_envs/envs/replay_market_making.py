@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode
 from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.config import MakerConfig, market_config, task_config
 from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.core import prepare_kernels
 from qsl_envs.envs.market_making import MILLISECOND
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.roles import Role
@@ -71,6 +72,7 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
         role = Role(name=ROLE.name, task=task_config(task, ROLE.task))
         day = event_table(data)
         full = market_config(day_market(day), config, session_ns)
+        prepare_kernels()
         market = Market(full, num_envs, split=split, num_threads=num_threads, day=day, day_start_ns=start_ns,
                         day_end_ns=end_ns)  # fmt: skip
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,

@@ -4,7 +4,7 @@ from numpy import isnan
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.act import act, desk_of, seat_of
-from qsl_envs.envs.observe import known_equity, look, observe
+from qsl_envs.envs.observe import observe
 from qsl_envs.envs.score import NUM_TERMS, score
 from qsl_envs.envs.state import GOES_ON, ON_FILL, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
@@ -122,9 +122,6 @@ def begin_next(m, w, i, obs, thread):
     for s in range(task.num_seats):
         seat_down(m, r, w, i, s)
     for s in range(task.num_seats):
-        for book in range(run.num_books):
-            look(m, r, w, i, s, book)
-        w.seats[seat_of(w, i, s)].start_known_equity = known_equity(m, r, w, i, s)
         observe(m, r, w, i, s, obs)
     run.scratch = 0
 
@@ -140,7 +137,7 @@ def seat_down(m, r, w, i, s):
     for symbol in range(run.num_symbols):
         account = m.accounts[account_of(m, r, s, symbol)]
         seat.start_equity += equity(account, account.mark_x2, run.fee_unit)
-    seat.equity, seat.start_known_equity = seat.start_equity, seat.start_equity
+    seat.equity = seat.start_equity
     seat.report_gaps = seat.inventory = seat.peak_inventory = seat.peak_gain = seat.fees_paid = seat.volume = 0
     seat.total_reward = seat.drawdown = 0.0
     for k in range(NUM_TERMS):

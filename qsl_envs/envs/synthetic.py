@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, market_config, task_config
 from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.core import prepare_kernels
 from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
@@ -49,6 +50,7 @@ class SyntheticVectorEnv(TradingVectorEnv):
         self.realism = realism_of(realism)
         full = with_words(market_config(self.default_market, config, session_ns), words, num_agents=1)
         full = relieved(full, self.realism, num_agents=1)
+        prepare_kernels()
         market = Market(full, num_envs, split=split, num_threads=num_threads)
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
                          copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import llvmlite
 import numba
 import numpy as np
-from numba.core import compiler, sigutils, types
+from numba.core import sigutils, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, _CacheLocator
+from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps
@@ -30,6 +31,7 @@ from numba.core.typing import make_concrete_template
 
 from qsl_envs.kernel.linking import KernelCompiler
 from qsl_envs.kernel.lock import FileLock
+from qsl_envs.kernel.quick import Pipeline, remembering
 from qsl_envs.kernel.sources import stamp_of
 
 NUMBA_MINOR = "0.68"
@@ -74,10 +76,10 @@ class KernelDispatcher(CPUDispatcher):
 
     def __init__(self, py_func, locals=None, targetoptions=None) -> None:
         super().__init__(py_func, locals or {}, targetoptions or {})
-        parts = py_func, self.targetdescr, self.targetoptions, self.locals, compiler.Compiler
+        parts = py_func, self.targetdescr, self.targetoptions, self.locals, Pipeline
         self._compiler = KernelCompiler(*parts, callee=False)
         self._callee_compiler = KernelCompiler(*parts, callee=True)
-        self._callees: dict[tuple, compiler.CompileResult] = {}
+        self._callees: dict[tuple, CompileResult] = {}
 
     def enable_caching(self) -> None:
         """Keep what is compiled on disk, unless the function has no source file."""
@@ -161,7 +163,8 @@ class _Turn:
             self._begin(cache)
         self._depth += 1
         try:
-            yield
+            with remembering() if self._depth == 1 else nullcontext():
+                yield
         finally:
             self._depth -= 1
             if self._depth == 0:
@@ -300,12 +303,11 @@ class _KernelCache(FunctionCache):
     def _index_key(self, sig, codegen):
         """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources.
 
-        A record changes in a file that a kernel need not import, so the layout of the views it takes counts too.
+        A record may change in a file that a kernel need not import; the name of the views it takes tells the layout.
         """
         cells = tuple(_identity(cell.cell_contents) for cell in self._py_func.__closure__ or ())
         code = hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
-        layouts = [getattr(kind, "layout", "") for kind in _entry_args(sig)]
-        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps((cells, layouts))).hexdigest()
+        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps(cells)).hexdigest()
 
 
 def _identity(value):

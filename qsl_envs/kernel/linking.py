@@ -81,6 +81,7 @@ class KernelCompiler(_FunctionCompiler):
         context = self.targetdescr.target_context
         make = CalleeLibrary if self._callee else EntryLibrary
         library = make(context.codegen(), self.py_func.__qualname__)
+        flags.nrt = False  # a kernel allocates nothing, so nothing counts references; one that tries is an error
         if self._callee:
             flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
         else:

@@ -101,14 +101,11 @@ class ViewsType(types.Type):
         self.cls = cls
         super().__init__(name=f"Views({cls.__module__}.{cls.__qualname__}:{_digest(cls)})")
 
+    remembered = True
+    """its attributes never change: `kernel.quick` asks once"""
+
     def __reduce__(self):
         return _views_type, (self.cls,)
-
-    @property
-    def layout(self) -> str:
-        """What a kernel that takes these views is compiled for, beside its name: the fields of every record."""
-        kinds = {name: kind for name, (_, kind) in self.cls.FIELDS.items()}
-        return repr([(name, k._numba_type_.layout if isinstance(k, type) else str(k)) for name, k in kinds.items()])
 
 
 def _views_type(cls):
@@ -126,6 +123,8 @@ def _digest(cls: type[Views]) -> str:
 
 class ViewType(types.Type):
     """The compiled type of one field: the address of a run of equal items."""
+
+    remembered = True
 
     def __init__(self, dtype: types.Type):
         self.dtype = dtype

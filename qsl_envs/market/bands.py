@@ -166,7 +166,8 @@ def act_limit(m, r, book, now_ns):
     elif told == T_OPEN and m.book.books[h].phase == AUCTION_CALL and venue.batch_interval_ns == 0:
         uncross(m.book, h, reference_price(m, r, book))
         consequences(m, r, book, CROSS, NIL, NIL, now_ns)
-        forget_trades(m, r, book)
+        if m.rules[run.rules + book].bucket_ns > 0:
+            forget_trades(m, r, book)
         set_band(m, r, book, int64(reference_price(m, r, book)))
     if run.dirty_head >= 0:
         report_dirty(m, r, book, now_ns)

@@ -53,7 +53,7 @@ def set_crowd(m, r):
     crowd.num_wakes = crowd.acting = 0
     crowd.alert_next_ns, crowd.alert_view = NEVER, NIL
     start_views(m, r)
-    for p in range(run.num_traders):
+    for p in range(crowd.num_actors):
         m.book.ints[crowd.places + p] = NIL
         actor = m.actors[crowd.actors + p]
         actor.skey = stream_key(run.world_key, PARTICIPANT, p)
@@ -143,9 +143,10 @@ def act_crowd(m, r, now_ns):
 def after_reports(m, r, p, filled, now_ns):
     """A delivery of reports was heard: wake a participant that waits for it."""
     run = m.runs[r]
-    actor = m.actors[m.crowds[run.crowd].actors + p]
-    if actor.kind == KIND_NONE:
+    crowd = m.crowds[run.crowd]
+    if crowd.num_actors == 0 or m.actors[crowd.actors + p].kind == KIND_NONE:
         return
+    actor = m.actors[crowd.actors + p]
     why = int64(actor.wakes_on) & (WHY_FILL | WHY_REPORT if filled else WHY_REPORT)
     if why != 0:
         request_wake(m, r, p, now_ns, why)

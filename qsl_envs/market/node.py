@@ -53,7 +53,6 @@ def hear_reports(m, r, first, now_ns):
     i = first
     trader_index = int64(m.msgs[run.msgs + first].trader)
     trader = m.traders[run.traders + trader_index]
-    actor = m.actors[m.crowds[run.crowd].actors + trader_index]
     filled = False
     while i >= 0:
         msg = m.msgs[run.msgs + i]
@@ -67,8 +66,8 @@ def hear_reports(m, r, first, now_ns):
         tells_fill = hear_one(m, r, trader, conn, msg, now_ns)
         filled = filled or tells_fill
         wanted = WHY_FILL | WHY_REPORT if tells_fill else WHY_REPORT
-        if actor.kind == KIND_OUTSIDE and (actor.wakes_on & wanted) != 0:
-            keep_report(m, r, actor, i)
+        if is_kept(m, r, trader_index, wanted):
+            keep_report(m, r, m.actors[m.crowds[run.crowd].actors + trader_index], i)
         else:
             free_message(m, r, i)
         i = following
@@ -78,6 +77,16 @@ def hear_reports(m, r, first, now_ns):
     after_reports(m, r, trader_index, filled, now_ns)
     if trader.max_drawdown > 0 and trader.killed == 0:
         check_drawdown(m, r, trader_index, now_ns)
+
+
+@kernel
+def is_kept(m, r, trader_index, why):
+    """Whether somebody outside wants to read the report himself, for one of the WHY_ bits."""
+    crowd = m.crowds[m.runs[r].crowd]
+    if crowd.num_actors == 0:
+        return False
+    actor = m.actors[crowd.actors + trader_index]
+    return actor.kind == KIND_OUTSIDE and (actor.wakes_on & why) != 0
 
 
 @kernel

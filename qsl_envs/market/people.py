@@ -17,12 +17,12 @@ from qsl_envs.market.constants import (
     WHY_START,
     WHY_TIMER,
 )
-from qsl_envs.market.population import Line, lines_of
+from qsl_envs.market.population import Line, lines_of, wakes_anybody
 from qsl_envs.market.state import MarketArrays
 from qsl_envs.network.config import LinkConfig
 
 
-def init_crowd(m: MarketArrays, layout: Layout, run: np.record, replica: int) -> None:
+def init_crowd(m: MarketArrays, config: MarketConfig, layout: Layout, run: np.record, replica: int) -> None:
     """Bind the CROWD record of a row; nobody stands in the heap of wake-ups yet."""
     run.crowd = layout.base("crowd", replica)
     crowd = m.crowds[run.crowd]
@@ -30,7 +30,8 @@ def init_crowd(m: MarketArrays, layout: Layout, run: np.record, replica: int) ->
         setattr(crowd, name, layout.base(name, replica))
     crowd.wake_next_ns = crowd.alert_next_ns = NEVER
     crowd.alert_view = NIL
-    m.book.ints[crowd.places : crowd.places + int(run.num_traders)] = NIL
+    crowd.num_actors = run.num_traders if wakes_anybody(config) else 0
+    m.book.ints[crowd.places : crowd.places + int(crowd.num_actors)] = NIL
 
 
 def init_traders(m: MarketArrays, config: MarketConfig, run: np.record, links: list[LinkConfig]) -> None:
@@ -133,6 +134,8 @@ def _init_feed(m, run, line: Line, book: int, feed: int):
 
 def _init_actors(m, run, line: Line):
     crowd = m.crowds[run.crowd]
+    if crowd.num_actors == 0:
+        return
     actors = m.actors[crowd.actors + line.first : crowd.actors + line.last]
     actors["timer_ns"] = NEVER
     actors["first_report"] = actors["last_report"] = NIL

@@ -325,7 +325,7 @@ def record_standing(m, r, now_ns):
                         ahead += int64(order.leaves_qty) if hidden == 1 else shown_of_slot(m, h, slot)
                         slot = next_order(m.book, h, slot)
                 price = next_price(m.book, h, side, price)
-        for slot in range(b.used_slots):
+        for slot in range(int64(b.used_slots)):
             bits = int64(m.book.orders[b.orders_base + slot].bits)
             if (bits & LIVE_BIT) != 0 and (bits & (PARKED_BIT | STOP_BIT)) != 0:
                 standing(m, r, base, book, slot, NIL, now_ns)

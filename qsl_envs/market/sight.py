@@ -43,7 +43,7 @@ def flow_orders(m, h, side):
     """Number of the flow's own resting orders on a side."""
     b = m.book.books[h]
     count = 0
-    for slot in range(b.used_slots):
+    for slot in range(int64(b.used_slots)):
         bits = int64(m.book.orders[b.orders_base + slot].bits)
         if (bits & LIVE_BIT) != 0 and (bits & 1) == side and is_flow(m, h, slot):
             count += 1

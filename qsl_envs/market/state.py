@@ -214,6 +214,8 @@ CROWD = whole(
     # where the sections start: ACTOR by participant, the heap of wake-ups and everybody's place in it (NIL: none),
     # parameters (float64), states (int64), TOP by tape record
     "actors wakes places params states tops "
+    # ACTOR records: one a participant, none in a market where nobody is ever woken
+    "num_actors "
     # wake-ups in the heap; the first one's time; the first alert of a view, and which
     "num_wakes wake_next_ns alert_next_ns alert_view "
     # 1 + the participant whose kernel runs, 0: none, and why it was woken
@@ -292,7 +294,7 @@ TAPE_ROW = record(
 
 
 RULES = whole(
-    192,
+    96,
     "halted reference low high "
     # the window of trades that the reference follows: ns of a bucket, number of the newest, where the ring lies
     "bucket_ns bucket ring "

@@ -8,6 +8,8 @@ the word DROP under that word. Nothing depends on what else was sent.
 
 from __future__ import annotations
 
+from numpy import int64
+
 from qsl_envs.kernel.draw import DROP, below_from_bits, draw_bits
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.network.jitter import jitter_from_bits
@@ -55,7 +57,7 @@ def transit_ns(links, longs, link, skey, index, ts_ns):
     if delay_ns == LOST:
         return LOST
     row = links[link]
-    law = int(row.law)
+    law = int64(row.law)
     drop_ppm = int(row.drop_ppm)
     if law == 0 and drop_ppm == 0:
         return delay_ns

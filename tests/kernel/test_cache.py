@@ -374,3 +374,32 @@ def test_a_name_that_is_no_module_has_no_file():
     assert _file_of("qsl_envs.errors.QslError") is None
     assert _file_of("qsl_envs.errors").endswith("errors.py")
     assert _file_of("qsl_envs.kernel.lock").endswith("lock.py")
+
+
+BESIDE = """
+    import json
+    from numba.core import types
+    from qsl_envs.kernel import beside
+    from qsl_envs.kernel.cache import COUNTS
+    from rooms.caller import total
+    beside._num_cpus = lambda: 2
+    beside.compile_beside([(total, (types.int64,))])
+    for child in beside._children:
+        assert child.wait(100) == 0
+    children = len(beside._children)
+    beside.compile_beside([(total, (types.int64,))])
+    print(json.dumps({"value": total(4), "compiled": COUNTS.compiled, "children": children,
+                      "again": len(beside._children)}))
+"""
+
+
+def test_another_process_compiles_what_this_one_will_call(rooms):
+    env = {"QSL_COMPILE_PROCESSES": ""}
+    first, second = run(rooms, BESIDE, **env), run(rooms, BESIDE, **env)
+    assert (first["value"], first["compiled"], first["children"], first["again"]) == (6, 0, 1, 1)
+    assert (second["value"], second["compiled"], second["children"]) == (6, 0, 0), "it is on disk: no process is needed"
+
+
+def test_one_process_compiles_everything_when_it_is_told_to(rooms):
+    alone = run(rooms, BESIDE, QSL_COMPILE_PROCESSES="1")
+    assert (alone["value"], alone["compiled"], alone["children"]) == (6, 2, 0)
