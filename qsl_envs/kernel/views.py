@@ -8,8 +8,9 @@ compiled code one address for the arena and one for each array outside it; what 
         books = inside(BOOK)
         words = inside(np.uint64)
 
-Compiled views are not bounds-checked, have no length and no negative indices: `views[-1]` reads the memory before the
-arena. `QSL_CHECK` and the interpreted run are there to find such a read.
+Compiled views have no negative indices: `views[-1]` reads the memory before the arena. Under `NUMBA_BOUNDSCHECK=1`, and
+then only, they know their lengths too, and an index outside the arena is an IndexError; the interpreted run finds such
+reads as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import hashlib
 import operator
 from typing import Any, ClassVar
 
+import numba
 import numpy as np
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel, StructModel
@@ -26,6 +28,8 @@ from numba.core.imputils import impl_ret_borrowed, lower_builtin, lower_getattr_
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
 from numba.np import numpy_support
 
+CHECKED = bool(numba.config.BOUNDSCHECK)
+"""Whether compiled views carry lengths and check indices; the cache keeps such code in a folder of its own."""
 ARENA = "arena"
 """Where a field lives that is a view of the arena."""
 
@@ -68,13 +72,12 @@ class Views:
 
         assert arena.flags.c_contiguous and arena.dtype == np.uint8
         self._kept = (arena, outside)
-        self._address_arena = arena.ctypes.data
+        self._address_arena, self._bytes_arena = arena.ctypes.data, arena.nbytes
         for name, (store, kind) in self.FIELDS.items():
             if store != ARENA:
                 array = outside[name]
                 assert array.dtype == kind and array.flags.c_contiguous and array.ndim == 1, (name, array.dtype)
-                setattr(self, name, array)
-                setattr(self, "_address_" + name, array.ctypes.data)
+                self._keep(name, array)
             elif isinstance(kind, type):
                 setattr(self, name, kind(arena))
             else:
@@ -86,8 +89,12 @@ class Views:
         assert array.flags.c_contiguous and array.ndim == 1
         arena, outside = self._kept
         self._kept = (arena, {**outside, name: array})
+        self._keep(name, array)
+
+    def _keep(self, name: str, array: np.ndarray) -> None:
         setattr(self, name, array)
         setattr(self, "_address_" + name, array.ctypes.data)
+        setattr(self, "_bytes_" + name, array.nbytes)
 
 
 class ViewsType(types.Type):
@@ -139,21 +146,36 @@ def _typeof_views(value, c):
 @register_model(ViewsType)
 class _ViewsModel(StructModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, [(store, types.uintp) for store in fe_type.cls.STORES])
+        super().__init__(dmm, fe_type, [(name, types.uintp) for name in _members(fe_type)])
 
 
-@register_model(ViewType)
-class _ViewModel(PrimitiveModel):
-    def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, dmm.lookup(types.uintp).get_value_type())
+if CHECKED:
+
+    @register_model(ViewType)
+    class _CheckedViewModel(StructModel):
+        def __init__(self, dmm, fe_type):
+            super().__init__(dmm, fe_type, [("address", types.uintp), ("items", types.uintp)])
+
+else:
+
+    @register_model(ViewType)
+    class _ViewModel(PrimitiveModel):
+        def __init__(self, dmm, fe_type):
+            super().__init__(dmm, fe_type, dmm.lookup(types.uintp).get_value_type())
+
+
+def _members(typ: ViewsType) -> list[str]:
+    """What crosses into compiled code: an address for each store, and its bytes where bounds are checked."""
+    bytes_of = [f"bytes_{store}" for store in typ.cls.STORES] if CHECKED else []
+    return [*(f"address_{store}" for store in typ.cls.STORES), *bytes_of]
 
 
 @unbox(ViewsType)
 def _unbox_views(typ, obj, c):
     views = cgutils.create_struct_proxy(typ)(c.context, c.builder)
-    for store in typ.cls.STORES:
-        number = c.pyapi.object_getattr_string(obj, "_address_" + store)
-        setattr(views, store, c.unbox(types.uintp, number).value)
+    for name in _members(typ):
+        number = c.pyapi.object_getattr_string(obj, "_" + name)
+        setattr(views, name, c.unbox(types.uintp, number).value)
         c.pyapi.decref(number)
     return NativeValue(views._getvalue(), is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
 
@@ -173,12 +195,19 @@ class _ViewsAttributes(AttributeTemplate):
 def _get_view(context, builder, typ, value, name):
     views = cgutils.create_struct_proxy(typ)(context, builder, value)
     store, kind = typ.cls.FIELDS[name]
-    address = getattr(views, store)
-    if not isinstance(kind, type):
+    address = getattr(views, f"address_{store}")
+    if isinstance(kind, type):
+        nested = cgutils.create_struct_proxy(kind._numba_type_)(context, builder)
+        nested.address_arena = address
+        if CHECKED:
+            nested.bytes_arena = getattr(views, f"bytes_{store}")
+        return nested._getvalue()
+    if not CHECKED:
         return address
-    nested = cgutils.create_struct_proxy(kind._numba_type_)(context, builder)
-    nested.arena = address
-    return nested._getvalue()
+    view = cgutils.create_struct_proxy(ViewType(numpy_support.from_dtype(kind)))(context, builder)
+    view.address, size = address, getattr(views, f"bytes_{store}")
+    view.items = builder.udiv(size, size.type(kind.itemsize))
+    return view._getvalue()
 
 
 @infer_global(operator.getitem)
@@ -203,6 +232,10 @@ class _SetItem(AbstractTemplate):
 
 def _item(context, builder, view, address, index):
     """Pointer to item `index` of a view."""
+    if CHECKED:
+        checked = cgutils.create_struct_proxy(view)(context, builder, address)
+        cgutils.do_boundscheck(context, builder, index, checked.items)
+        address = checked.address
     pointer = builder.inttoptr(address, context.get_data_type(view.dtype).as_pointer())
     return builder.gep(pointer, [index])
 

@@ -403,3 +403,30 @@ def test_another_process_compiles_what_this_one_will_call(rooms):
 def test_one_process_compiles_everything_when_it_is_told_to(rooms):
     alone = run(rooms, BESIDE, QSL_COMPILE_PROCESSES="1")
     assert (alone["value"], alone["compiled"], alone["children"]) == (6, 2, 0)
+
+
+BEYOND = """
+    import json
+    import numpy as np
+    from rooms.reader import read_b
+    from rooms.records import ITEM, Items
+    from qsl_envs.kernel.jit import kernel
+
+    @kernel
+    def read(v, i):
+        return v.items[i].b
+
+    views, found = Items(np.zeros((2, ITEM.itemsize), np.uint8)), []
+    for index in (0, 1, 2, -1):
+        try:
+            found.append(int(read(views, index)))
+        except IndexError:
+            found.append("IndexError")
+    print(json.dumps({"found": found}))
+"""
+
+
+def test_views_know_their_lengths_where_bounds_are_checked(rooms):
+    write(rooms / "rooms" / "records.py", RECORDS)
+    write(rooms / "rooms" / "reader.py", READER)
+    assert run(rooms, BEYOND, NUMBA_BOUNDSCHECK="1")["found"] == [0, 0, "IndexError", "IndexError"]
