@@ -303,11 +303,13 @@ class _KernelCache(FunctionCache):
     def _index_key(self, sig, codegen):
         """Signature, CPU, bytecode, and what the function closes over: a kernel counts as its name and sources.
 
-        A record may change in a file that a kernel need not import; the name of the views it takes tells the layout.
+        A record may change in a file that a kernel need not import. The name of the views it takes tells the layout;
+        the type alone would not, since reading an index gives it the layout of today.
         """
         cells = tuple(_identity(cell.cell_contents) for cell in self._py_func.__closure__ or ())
         code = hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
-        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps(cells)).hexdigest()
+        names = [str(kind) for kind in _entry_args(sig)]
+        return sig, codegen.magic_tuple(), code, hashlib.sha256(dumps((cells, names))).hexdigest()
 
 
 def _identity(value):

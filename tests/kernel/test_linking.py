@@ -9,28 +9,24 @@ from qsl_envs.kernel.jit import kernel
 pytestmark = pytest.mark.compiled
 
 
-@kernel(inline=True)
-def leaf(array, i):
-    """Twice an item."""
-    return 2 * array[i]
+def test_an_entry_is_linked_as_plain_code(tmp_path, monkeypatch):
+    monkeypatch.setenv("QSL_CACHE_DIR", str(tmp_path))  # nothing is on disk: both are compiled here
 
+    @kernel(inline=True)
+    def leaf(array, i):
+        return 2 * array[i]
 
-@kernel
-def middle(array, i):
-    """Used from Python and from `outer`."""
-    return leaf(array, i) + 1
+    @kernel
+    def middle(array, i):
+        return leaf(array, i) + 1
 
+    @kernel
+    def outer(array):
+        total = 0
+        for i in range(len(array)):
+            total += middle(array, i)
+        return total
 
-@kernel
-def outer(array):
-    """The sum of `middle` over the array."""
-    total = 0
-    for i in range(len(array)):
-        total += middle(array, i)
-    return total
-
-
-def test_an_entry_is_linked_as_plain_code():
     assert isinstance(middle, CPUDispatcher)
     array = np.arange(5)
     assert middle(array, 2) == 5  # now it is an entry, optimised as a whole
