@@ -218,5 +218,5 @@ def go_to_target(m, r, w, i, s, actions, at, now_ns):
         if limit != NIL:
             take(m, r, s, 0, side, limit, left, now_ns)
     else:
-        offset = scaled(2.0 * actions[at + 1] + 1.0, 0, role.max_offset)
+        offset = scaled(2.0 * float64(actions[at + 1]) + 1.0, 0, role.max_offset)
         rest_alone(m, r, s, 0, side, price_to_rest(desk, side, offset), left, now_ns)

@@ -176,6 +176,8 @@ def test_every_setting_with_a_range_has_a_bad_value_above():
         "value",
         "anchor",
         "reactive",
+        "ideal_queue",
+        "ideal_takes",
     }
     for cls in (
         FeeTier,
