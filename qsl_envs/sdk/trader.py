@@ -8,6 +8,7 @@ from qsl_envs.engine.constants import BUY, GTC, IOC, NIL, PRICE_MAX, SELL
 from qsl_envs.market.client import client_of, tag_of
 from qsl_envs.market.constants import NEVER
 from qsl_envs.market.market import Market
+from qsl_envs.market.recorder import CLIENT_MASK
 from qsl_envs.market.wakes import set_timer
 from qsl_envs.participants.knowledge import inventory
 from qsl_envs.participants.orders import (
@@ -95,8 +96,10 @@ class Trader:
 
     def cancel(self, number: int) -> bool:
         """Ask for the cancel of an order; False if it is known to be over, or that is pending already."""
-        client = int(client_of(self._market.arrays, self._r, number)) if 0 <= number < 2**31 else NIL
         m = self._market.arrays
+        # the kernel trusts a tag's place: a number that nobody was given must not reach beyond the records
+        given = 0 <= number < 2**31 and (number & CLIENT_MASK) < m.runs[self._r].max_clients
+        client = int(client_of(m, self._r, number)) if given else NIL
         if client < 0 or m.clients[m.runs[self._r].clients + client].owner != self._agent:
             return False
         sent = cancel(m, self._r, client, self._now())
