@@ -3,6 +3,7 @@
 from numpy import float64, int64
 
 from qsl_envs.engine.constants import BUY, NIL, PRICE_MAX, SELL
+from qsl_envs.envs.places import desk_of, seat_of
 from qsl_envs.envs.state import ARBITRAGE, CHOOSE_QUOTE, EXECUTE, QUOTE, ROUTE
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import known_inventory
@@ -10,19 +11,6 @@ from qsl_envs.market.targets import qty_in_takes, quote_side, take
 
 QUOTE_NUMBERS = 4
 """Numbers of an action that quotes one book: bid offset, ask offset, bid size, ask size."""
-
-
-@kernel(inline=True)
-def desk_of(w, i, s, book):
-    """Index of the DESK record of a seat and book."""
-    task = w.tasks[0]
-    return (i * task.num_seats + s) * task.num_books + book
-
-
-@kernel(inline=True)
-def seat_of(w, i, s):
-    """Index of a SEAT record."""
-    return i * w.tasks[0].num_seats + s
 
 
 @kernel(inline=True)

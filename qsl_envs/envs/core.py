@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numba
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numba.core import types
 
+from qsl_envs.envs.observe import LOOK
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import (
     DECISION_NAMES,
     DESK,
     DISABLED,
     ENV,
-    HISTORY,
     NEXT_STEP,
-    REWARD_TERMS,
+    NUM_TERMS,
     ROLE,
     SAME_STEP,
     SEAT,
+    SUMMARY,
     TASK,
     TaskArrays,
+    env_layout,
 )
 from qsl_envs.envs.step import MARKET_ERROR, NOT_A_NUMBER, STEPPED, begin_rows, step_rows
 from qsl_envs.errors import ConfigError, require
@@ -84,23 +87,40 @@ class Seats:
         t.decide_on = DECISION_NAMES.index(task.decide_on)
         t.with_day = int(market.day is not None)
         t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns
-        rows, terms = n * self.num_seats, len(REWARD_TERMS)
-        self.seats = np.zeros(rows, SEAT).view(np.recarray)
+        t.look_levels = max(LOOK, *(role.task.levels for role in self.roles))
+        self.layout = env_layout(self.num_seats, books)
+        self.arena = self.layout.allocate(n)
+        self._place_sections(t)
+        self.envs = self._section("envs", ENV).reshape(n)
+        self.seats = self._section("seats", SEAT)
+        self.ends = self._section("ends", SUMMARY)
+        self.desks = self._section("desks", DESK).reshape(n, self.num_seats, books)
         self._place_seats()
-        self.envs = np.zeros(n, ENV).view(np.recarray)
-        self.desks = np.zeros(rows * books, DESK).view(np.recarray)
-        self.mids = np.zeros(rows * books * HISTORY, np.int64)
         self.past = np.zeros(self._past_size, np.float32)
-        weights = np.array([list(role.task.weights().values()) for role in self.roles])[self.seat_roles]
-        self.terms, self.sums, self.end_sums = (np.zeros((n, self.num_seats, terms)) for _ in range(3))
-        self.weights = np.broadcast_to(weights, (n, self.num_seats, terms)).copy()
+        self.terms, self.sums, self.weights, self.end_sums = (
+            self._section(name, np.dtype(np.float64)).reshape(n, self.num_seats, NUM_TERMS)
+            for name in ("terms", "sums", "weights", "end_sums")
+        )
+        self.weights[:] = np.array([list(role.task.weights().values()) for role in self.roles])[self.seat_roles]
         table = np.concatenate([np.zeros(1, np.float32), *(role.choices().reshape(-1) for role in self.roles)])
         self.arrays = TaskArrays(
-            np.zeros(0, np.uint8), tasks=tasks, roles=self.role_records, envs=self.envs, seats=self.seats,
-            desks=self.desks, mids=self.mids, terms=self.terms.reshape(-1), sums=self.sums.reshape(-1),
-            end_sums=self.end_sums.reshape(-1), weights=self.weights.reshape(-1), past=self.past, table=table,
+            self.arena, tasks=tasks, roles=self.role_records, past=self.past, table=table,
             base_keys=market.base_keys, episodes=market.episodes, starts=market.starts,
         )  # fmt: skip
+
+    def _section(self, name: str, dtype: np.dtype) -> Any:
+        """A section of all rows of the arena, (num_envs, records); a recarray where they have fields."""
+        start = self.layout.base(name) * dtype.itemsize
+        part = self.arena[:, start : start + self.layout.count(name) * dtype.itemsize].view(dtype)
+        return part.view(np.recarray) if dtype.names else part
+
+    def _place_sections(self, task) -> None:
+        """Tell kernels where the sections of an env's row lie."""
+        for name in ("seats", "desks", "ends", "mids", "terms", "sums", "weights", "end_sums"):
+            setattr(task, name, self.layout.base(name))
+        for name in ("seat", "desk", "env", "end"):
+            setattr(task, f"{name}_stride", self.layout.stride(f"{name}s"))
+        task.row_cells, task.hot_cells = self.layout.stride("mids"), self.layout.base("end_sums")
 
     def _place_roles(self) -> None:
         """Lay the roles' parts of the flat arrays one behind the other."""
@@ -120,13 +140,12 @@ class Seats:
 
     def _place_seats(self) -> None:
         """What stays the same of every seat."""
-        by_env = self.seats.reshape(self.num_envs, self.num_seats)
         for s, role in enumerate(self.seat_roles):
             participant = self.market.config.participants[s]
-            by_env["role"][:, s] = role
-            by_env["index"][:, s] = s - int(self.role_records["first_seat"][role])
-            by_env["feed_max_ns"][:, s] = participant.feed_link.max_transit_ns
-            by_env["max_inventory"][:, s] = inventory_limit(participant)
+            self.seats["role"][:, s] = role
+            self.seats["index"][:, s] = s - int(self.role_records["first_seat"][role])
+            self.seats["feed_max_ns"][:, s] = participant.feed_link.max_transit_ns
+            self.seats["max_inventory"][:, s] = inventory_limit(participant)
 
     # --- a role's part of the flat arrays
 
@@ -145,7 +164,7 @@ class Seats:
 
     def by_seat(self, name: str) -> np.ndarray:
         """A number of every seat, a view (num_envs, num_seats)."""
-        return self.seats[name].reshape(self.num_envs, self.num_seats)
+        return self.seats[name]
 
     # --- what is compiled
 
@@ -189,9 +208,7 @@ class Seats:
 
     def state_rows(self, env: int) -> list[np.ndarray]:
         """Everything but the market that belongs to an env, as views of bytes."""
-        parts: list[np.ndarray] = [self.envs, self.seats, self.desks, self.mids, self.terms, self.sums, self.end_sums,
-                                   self.weights]  # fmt: skip
-        rows = [part.reshape(self.num_envs, -1)[env].view(np.uint8).reshape(-1) for part in parts]
+        rows = [self.arena[env]]
         for record in self.role_records:
             if record.frames > 1:
                 size = int(record.seats * record.width)

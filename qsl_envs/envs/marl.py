@@ -340,12 +340,13 @@ class MarlVectorEnv:
         of the envs that began anew.
         """
         unit = self.market.config.fee_unit
-        names = {"return": "end_return", "length": "end_steps", "end": "end_code", "equity": "end_equity",
-                 "fees": "end_fees", "inventory": "end_inventory", "peak_inventory": "end_peak_inventory",
-                 "volume": "end_volume", "fills": "end_fills"}  # fmt: skip
+        fields = {"return": "total_reward", "length": "steps"}
+        names = {name: fields.get(name, name) for name in ("return", "length", "end", "equity", "fees", "inventory",
+                                                           "peak_inventory", "volume", "fills")}  # fmt: skip
         summary: dict[str, dict[str, np.ndarray]] = {name: {} for name in self.roles}
         for key, field in names.items():
-            for name, part in self._seat_arrays(field).items():
+            for name in self.roles:
+                part = self.core.ends[field][:, self._seats_of(name)]
                 gone = terminated[name] | truncated[name]
                 value = part / unit if key in ("equity", "fees") else part
                 summary[name][key] = np.where(gone, value, value.dtype.type(0))

@@ -2,9 +2,9 @@
 
 from qsl_envs.engine.constants import BUY, NO_ASK, NO_BID, SELL
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
-from qsl_envs.envs.act import seat_of
 from qsl_envs.envs.blocks import DISTANCE_MAX, QTY_MAX
 from qsl_envs.envs.observe import put
+from qsl_envs.envs.places import seat_of
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import account_of, equity

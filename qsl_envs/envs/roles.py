@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete, Space
 
 from qsl_envs.engine.constants import BUY, SELL
 from qsl_envs.envs.act import QUOTE_NUMBERS
-from qsl_envs.envs.blocks import BLOCKS, Sight, frame_fields, head_fields, observation_fields
+from qsl_envs.envs.blocks import BLOCKS, Sight, book_fields, frame_fields, head_fields, observation_fields
 from qsl_envs.envs.config import (
     ArbitrageConfig,
     DirectionalConfig,
@@ -129,6 +129,7 @@ class Role:
         record.action, record.seats, record.blocks = self.kind, self.num_seats, sight.blocks
         record.frame = sum(f.count for f in frame_fields(sight))
         record.head = sum(f.count for f in head_fields(sight))
+        record.book = sum(f.count for f in book_fields(sight, 0))
         record.frames, record.levels = self.task.frames, self.task.levels
         record.width = record.frame * record.frames
         record.act_width = len(self.action_names(config))

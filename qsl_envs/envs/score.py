@@ -1,6 +1,6 @@
 """What a step pays a seat, from its true accounts, and whether its part in the episode is over."""
 
-from qsl_envs.envs.act import desk_of, seat_of
+from qsl_envs.envs.places import desk_of, end_of, env_of, seat_of, terms_of
 from qsl_envs.envs.state import (
     CLOSE,
     DAMPED_PNL,
@@ -10,8 +10,8 @@ from qsl_envs.envs.state import (
     INVENTORY,
     KILL,
     LIQUIDATION,
+    NUM_TERMS,
     PNL,
-    REWARD_TERMS,
     RUIN,
     SHORTFALL,
     STEP_LIMIT,
@@ -22,8 +22,6 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import kill
 from qsl_envs.market.ledger import account_of, equity
 from qsl_envs.market.marks import liquidate, mark
-
-NUM_TERMS = len(REWARD_TERMS)
 
 
 @kernel
@@ -53,9 +51,9 @@ def score(m, r, w, i, s, closed):
         tail: minus what the step lost beyond `tail_loss`.
         liquidation: what closing the inventory at the end costs against the mark.
     """
-    seat, env, run, task = w.seats[seat_of(w, i, s)], w.envs[i], m.runs[r], w.tasks[0]
+    seat, env, run, task = w.seats[seat_of(w, i, s)], w.envs[env_of(w, i)], m.runs[r], w.tasks[0]
     role, unit = w.roles[seat.role], run.fee_unit
-    at = seat_of(w, i, s) * NUM_TERMS
+    at = terms_of(w, i, s, task.terms)
     now = true_equity(m, r, s)
     held, drift, fees_paid, volume, at_arrival = 0, 0, 0, 0, 0
     for symbol in range(run.num_symbols):
@@ -90,21 +88,22 @@ def score(m, r, w, i, s, closed):
     pnl = (now - seat.equity) / unit
     seat.peak_gain = max(seat.peak_gain, after - seat.start_equity)
     fall = max(seat.drawdown, (seat.peak_gain - (after - seat.start_equity)) / unit)
-    w.terms[at + PNL] = pnl
-    w.terms[at + INVENTORY] = -held
-    w.terms[at + DAMPED_PNL] = -max(0.0, drift * 0.5)
-    w.terms[at + FEES] = -(fees_paid - seat.fees_paid) / unit
-    w.terms[at + SHORTFALL] = pnl - at_arrival * 0.5
-    w.terms[at + TURNOVER] = -(volume - seat.volume)
-    w.terms[at + DRAWDOWN] = -(fall - seat.drawdown)
-    w.terms[at + TAIL] = -max(0.0, -pnl - role.tail_loss)
-    w.terms[at + LIQUIDATION] = (after - now) / unit
+    w.floats[at + PNL] = pnl
+    w.floats[at + INVENTORY] = -held
+    w.floats[at + DAMPED_PNL] = -max(0.0, drift * 0.5)
+    w.floats[at + FEES] = -(fees_paid - seat.fees_paid) / unit
+    w.floats[at + SHORTFALL] = pnl - at_arrival * 0.5
+    w.floats[at + TURNOVER] = -(volume - seat.volume)
+    w.floats[at + DRAWDOWN] = -(fall - seat.drawdown)
+    w.floats[at + TAIL] = -max(0.0, -pnl - role.tail_loss)
+    w.floats[at + LIQUIDATION] = (after - now) / unit
     seat.fees_paid, seat.volume, seat.drawdown, seat.equity = fees_paid, volume, fall, after
     reward = 0.0
+    weights, sums = terms_of(w, i, s, task.weights), terms_of(w, i, s, task.sums)
     for k in range(NUM_TERMS):
-        if w.weights[at + k] != 0.0:
-            reward += w.weights[at + k] * w.terms[at + k]
-        w.sums[at + k] += w.terms[at + k]
+        if w.floats[weights + k] != 0.0:
+            reward += w.floats[weights + k] * w.floats[at + k]
+        w.floats[sums + k] += w.floats[at + k]
     seat.reward = reward
     seat.total_reward += reward
     seat.end = end
@@ -117,13 +116,14 @@ def score(m, r, w, i, s, closed):
 @kernel
 def summarize(m, r, w, i, s):
     """Keep what the episode's summary tells, before the row begins another one; the seat takes no more part."""
-    seat, at = w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    seat, end, task = w.seats[seat_of(w, i, s)], w.ends[end_of(w, i, s)], w.tasks[0]
     seat.alive = 0
-    seat.end_code, seat.end_steps, seat.end_inventory = seat.end, w.envs[i].steps, seat.inventory
-    seat.end_peak_inventory, seat.end_return = seat.peak_inventory, seat.total_reward
-    seat.end_equity = seat.equity - seat.start_equity
-    seat.end_fees, seat.end_volume, seat.end_fills = seat.fees_paid, seat.volume, 0
+    end.end, end.steps, end.inventory = seat.end, w.envs[env_of(w, i)].steps, seat.inventory
+    end.peak_inventory, end.total_reward = seat.peak_inventory, seat.total_reward
+    end.equity = seat.equity - seat.start_equity
+    end.fees, end.volume, end.fills = seat.fees_paid, seat.volume, 0
     for symbol in range(m.runs[r].num_symbols):
-        seat.end_fills += m.accounts[account_of(m, r, s, symbol)].fills
+        end.fills += m.accounts[account_of(m, r, s, symbol)].fills
+    sums, end_sums = terms_of(w, i, s, task.sums), terms_of(w, i, s, task.end_sums)
     for k in range(NUM_TERMS):
-        w.end_sums[at + k] = w.sums[at + k]
+        w.floats[end_sums + k] = w.floats[sums + k]

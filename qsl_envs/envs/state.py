@@ -3,6 +3,9 @@
 A *seat* is a participant moved from outside: seat s of an env is participant s of its market. Seats of one kind share a
 *role*: its action, its observation, its scale. Actions and observations of all roles lie in one flat float32 array
 each, role after role; within a role, env after env, seat after seat.
+
+What belongs to one env lies in one row of an arena, so that a step finds it in one place and can fetch the next env's
+row in time: `env_layout` says in which order.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from qsl_envs.engine.state import record
-from qsl_envs.kernel.views import Views, outside
+from qsl_envs.kernel.arena import Layout
+from qsl_envs.kernel.views import Views, inside, outside
 from qsl_envs.market.state import whole
 
 HISTORY = 16
@@ -42,11 +46,14 @@ TELL_CLOCK, TELL_ELAPSED, TELL_ACCOUNT, TELL_PARENT, TELL_SIGNAL, TELL_BOOK, TEL
 )
 
 TASK = whole(
-    256,
+    384,
     # how the market lies in memory: RUN records a row, int64 cells a row, templates, scratch
     "stride row_longs first_template num_templates scratch_longs scratch_cap "
     "num_seats num_books num_symbols num_roles "
-    "autoreset step_ns max_steps decide_on "
+    "autoreset step_ns max_steps decide_on look_levels "
+    # where an env's sections start in their views, and how far it is to the next env's
+    "row_cells hot_cells env_stride seats seat_stride desks desk_stride ends end_stride "
+    "mids terms sums weights end_sums "
     # 1: the market's flow is a recorded day, on which an episode may start from .. to
     "with_day first_start_ns last_start_ns ",
 )
@@ -63,6 +70,7 @@ ROLE = record(
     ("width", "i8"),  # float32 of a seat's observation, all frames
     ("frame", "i8"),  # of one frame
     ("head", "i8"),  # of a frame's part before the books
+    ("book", "i8"),  # of its part about one book
     ("act_width", "i8"),
     ("frames", "i8"),
     ("blocks", "i8"),
@@ -87,22 +95,26 @@ ROLE = record(
 """Settings of a role, one record for all its seats."""
 
 SEAT = whole(
-    384,
+    192,
     # fixed: its role, its number within it, the longest time a record of its feed may take, its cap in lots
     "role index feed_max_ns max_inventory "
     # the episode
     "alive end start_equity equity start_known_equity report_gaps parent_side known_inventory "
-    "inventory peak_inventory peak_gain fees_paid volume "
-    # what the summary of its last episode tells
-    "end_code end_steps end_equity end_inventory end_peak_inventory end_fees end_volume end_fills ",
+    "inventory peak_inventory peak_gain fees_paid volume ",
     ("reward", "f8"),
     ("total_reward", "f8"),
-    ("end_return", "f8"),
     ("drawdown", "f8"),
     ("terminated", "i1"),
     ("truncated", "i1"),
 )
 """One seat: what its next step needs to know of the steps before. Money in 1/fee_unit of tick x lot."""
+
+SUMMARY = whole(
+    96,
+    "end steps equity inventory peak_inventory fees volume fills ",
+    ("total_reward", "f8"),
+)
+"""What is told of the episode of a seat that ended last."""
 
 DESK = whole(
     128,
@@ -121,38 +133,55 @@ ENV = whole(64, "steps ended error elapsed_ns last_ns")
 """One env."""
 
 
+NUM_TERMS = len(REWARD_TERMS)
+
+
+def env_layout(num_seats: int, num_books: int) -> Layout:
+    """The sections of one env's row: what a step touches, then what is written when an episode ends."""
+    layout = Layout()
+    layout.add("envs", ENV, 1)
+    layout.add("seats", SEAT, num_seats)
+    layout.add("desks", DESK, num_seats * num_books)
+    layout.add("mids", np.int64, num_seats * num_books * HISTORY)
+    layout.add("terms", np.float64, num_seats * NUM_TERMS)
+    layout.add("sums", np.float64, num_seats * NUM_TERMS)
+    layout.add("weights", np.float64, num_seats * NUM_TERMS)
+    layout.add("end_sums", np.float64, num_seats * NUM_TERMS)
+    layout.add("ends", SUMMARY, num_seats)
+    return layout
+
+
 class TaskArrays(Views):
     """What kernels of an environment take beside the market's arrays; each is one-dimensional.
 
-    | field       | dtype, axes                 | meaning                                                  |
-    | ----------- | --------------------------- | -------------------------------------------------------- |
-    | `tasks`     | TASK (1,)                   | settings                                                 |
-    | `roles`     | ROLE (role,)                | settings of the roles                                    |
-    | `envs`      | ENV (env,)                  | state of each env                                        |
-    | `seats`     | SEAT (env, seat)            | state of each seat                                       |
-    | `desks`     | DESK (env, seat, book)      | what it knew of each book                                |
-    | `mids`      | int64 (env, seat, book, HISTORY) | known mids in half ticks; step n stands at n % HISTORY |
-    | `terms`     | float64 (env, seat, term)   | reward terms of the last step, ticks x lots              |
-    | `sums`      | float64 (env, seat, term)   | the same, summed over the episode                        |
-    | `end_sums`  | float64 (env, seat, term)   | the same of the episode that ended last                  |
-    | `weights`   | float64 (env, seat, term)   | what they count in the reward                            |
-    | `past`      | float32 (env, seat, ...)    | frames of observations, of roles that have more than one |
-    | `table`     | float32                     | what discrete actions stand for                          |
-    | `base_keys` | int64 (env,)                | the market's: key of (split, seed)                       |
-    | `episodes`  | int64 (env,)                | the market's: number of the episode                      |
-    | `starts`    | int64 (env,)                | where the next episode starts on the day, NIL: drawn     |
+    | field       | dtype, axes              | meaning; where an index comes from                          |
+    | ----------- | ------------------------ | ----------------------------------------------------------- |
+    | `envs`      | ENV                      | state of each env; `places.env_of`                          |
+    | `seats`     | SEAT                     | state of each seat; `seat_of`                               |
+    | `desks`     | DESK                     | what it knew of each book; `desk_of`                        |
+    | `ends`      | SUMMARY                  | its episode that ended last; `end_of`                       |
+    | `longs`     | int64                    | known mids in half ticks: HISTORY for each seat and book    |
+    |             |                          | from `mids_of` on, step n at n % HISTORY                    |
+    | `floats`    | float64                  | NUM_TERMS for each seat from `terms_of` on: terms of the    |
+    |             |                          | last step (ticks x lots), sums over the episode, what they  |
+    |             |                          | count in the reward, sums of the episode that ended last    |
+    | `tasks`     | TASK (1,)                | settings                                                    |
+    | `roles`     | ROLE (role,)             | settings of the roles                                       |
+    | `past`      | float32 (env, seat, ...) | frames of observations, of roles that have more than one    |
+    | `table`     | float32                  | what discrete actions stand for                             |
+    | `base_keys` | int64 (env,)             | the market's: key of (split, seed)                          |
+    | `episodes`  | int64 (env,)             | the market's: number of the episode                         |
+    | `starts`    | int64 (env,)             | where the next episode starts on the day, NIL: drawn        |
     """
 
+    envs = inside(ENV)
+    seats = inside(SEAT)
+    desks = inside(DESK)
+    ends = inside(SUMMARY)
+    longs = inside(np.int64)
+    floats = inside(np.float64)
     tasks = outside(TASK)
     roles = outside(ROLE)
-    envs = outside(ENV)
-    seats = outside(SEAT)
-    desks = outside(DESK)
-    mids = outside(np.int64)
-    terms = outside(np.float64)
-    sums = outside(np.float64)
-    end_sums = outside(np.float64)
-    weights = outside(np.float64)
     past = outside(np.float32)
     table = outside(np.float32)
     base_keys = outside(np.int64)

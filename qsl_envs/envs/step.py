@@ -3,10 +3,12 @@
 from numpy import isnan
 
 from qsl_envs.engine.constants import NIL
-from qsl_envs.envs.act import act, desk_of, seat_of
+from qsl_envs.envs.act import act
+from qsl_envs.envs.fetch import fetch_calendar, fetch_orders, fetch_seat
 from qsl_envs.envs.observe import observe
-from qsl_envs.envs.score import NUM_TERMS, score
-from qsl_envs.envs.state import GOES_ON, ON_FILL, ON_INTERVAL, SAME_STEP
+from qsl_envs.envs.places import desk_of, env_of, seat_of, terms_of
+from qsl_envs.envs.score import score
+from qsl_envs.envs.state import GOES_ON, NUM_TERMS, ON_FILL, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL
@@ -39,7 +41,7 @@ def step_rows(m, w, actions, obs, final_obs, first, last, thread):
     task = w.tasks[0]
     code = STEPPED
     for i in range(first, last):
-        env = w.envs[i]
+        env = w.envs[env_of(w, i)]
         if env.ended != GOES_ON:
             begin_row(m, w, i, obs, thread)
             continue
@@ -87,7 +89,7 @@ def take_scratch(m, task, i, thread):
 def begin_row(m, w, i, obs, thread):
     """Begin the next episode of an env: nothing of the last one stays, no reward is paid."""
     begin_next(m, w, i, obs, thread)
-    env = w.envs[i]
+    env = w.envs[env_of(w, i)]
     env.ended = env.error = 0
     for s in range(w.tasks[0].num_seats):
         clear_pay(w, i, s)
@@ -96,16 +98,16 @@ def begin_row(m, w, i, obs, thread):
 @kernel
 def clear_pay(w, i, s):
     """A seat is paid nothing, and nothing of it ends."""
-    seat, at = w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    seat, at = w.seats[seat_of(w, i, s)], terms_of(w, i, s, w.tasks[0].terms)
     seat.reward, seat.terminated, seat.truncated = 0.0, 0, 0
     for k in range(NUM_TERMS):
-        w.terms[at + k] = 0.0
+        w.floats[at + k] = 0.0
 
 
 @kernel
 def begin_next(m, w, i, obs, thread):
     """Put row `i` at the start of its next world and observe it; what the last step paid stays to be read."""
-    task, env = w.tasks[0], w.envs[i]
+    task, env = w.tasks[0], w.envs[env_of(w, i)]
     r = i * task.stride
     w.episodes[i] += 1
     key = episode_key(w.base_keys[i], w.episodes[i])
@@ -121,15 +123,14 @@ def begin_next(m, w, i, obs, thread):
     env.steps, env.elapsed_ns, env.last_ns = 0, 0, run.now_ns
     for s in range(task.num_seats):
         seat_down(m, r, w, i, s)
-    for s in range(task.num_seats):
-        observe(m, r, w, i, s, obs)
+    observe(m, r, w, i, obs)
     run.scratch = 0
 
 
 @kernel
 def seat_down(m, r, w, i, s):
     """Give a seat a clean start: its parent order, its accounts as they are, no memory of another episode."""
-    run, seat, at = m.runs[r], w.seats[seat_of(w, i, s)], seat_of(w, i, s) * NUM_TERMS
+    run, seat, at = m.runs[r], w.seats[seat_of(w, i, s)], terms_of(w, i, s, w.tasks[0].sums)
     role = w.roles[seat.role]
     if role.parent_qty > 0:
         give_parent(m, r, w, i, s)
@@ -141,7 +142,7 @@ def seat_down(m, r, w, i, s):
     seat.report_gaps = seat.inventory = seat.peak_inventory = seat.peak_gain = seat.fees_paid = seat.volume = 0
     seat.total_reward = seat.drawdown = 0.0
     for k in range(NUM_TERMS):
-        w.sums[at + k] = 0.0
+        w.floats[at + k] = 0.0
     for book in range(run.num_books):
         desk = w.desks[desk_of(w, i, s, book)]
         account = m.accounts[account_of(m, r, s, book % run.num_symbols)]
@@ -174,10 +175,11 @@ def give_parent(m, r, w, i, s):
 @kernel
 def step_row(m, w, i, actions, obs):
     """One step of one env; False if the market needs more room (RUN.error)."""
-    task, env = w.tasks[0], w.envs[i]
+    task, env = w.tasks[0], w.envs[env_of(w, i)]
     r = i * task.stride
     run = m.runs[r]
     for s in range(task.num_seats):
+        fetch_seat(w, i + 1, s)
         trader = m.traders[run.traders + s]
         if trader.max_drawdown > 0 and trader.killed == 0:
             check_drawdown(m, r, s, run.now_ns)
@@ -190,15 +192,17 @@ def step_row(m, w, i, actions, obs):
         return False
     env.steps += 1
     env.elapsed_ns, env.last_ns = run.now_ns - env.last_ns, run.now_ns
+    observe(m, r, w, i, obs)
+    after = r + task.stride  # the next env's market; behind the last one lie the templates
+    fetch_calendar(m, after)
     end = GOES_ON
     alive = 0
     for s in range(task.num_seats):
+        fetch_orders(m, after, s)
         seat = w.seats[seat_of(w, i, s)]
         if seat.alive == 0:
             clear_pay(w, i, s)
-            clear_obs(w, i, s, obs)
             continue
-        observe(m, r, w, i, s, obs)
         score(m, r, w, i, s, stop == STOP_CLOSE)
         end = max(end, seat.end)
         alive += seat.alive
@@ -217,13 +221,3 @@ def go_on(m, r, task, now_ns):
         stop = call_advance(m, r, until)
         if stop != STOP_FILL or m.runs[r].stop_trader < task.num_seats:
             return stop
-
-
-@kernel
-def clear_obs(w, i, s, obs):
-    """A seat that takes no more part observes zeros."""
-    seat = w.seats[seat_of(w, i, s)]
-    role = w.roles[seat.role]
-    at = role.obs_base + (i * role.seats + seat.index) * role.width
-    for k in range(at, at + role.width):
-        obs[k] = 0.0

@@ -26,7 +26,7 @@ from qsl_envs.settings import config_hash
 
 AGENT = 0
 """The agent's number among the participants."""
-SNAPSHOT_VERSION = 2
+SNAPSHOT_VERSION = 3
 SNAPSHOT_HEAD = struct.Struct("<8sI32s")
 
 
@@ -69,7 +69,7 @@ class TradingVectorEnv(NativeVectorEnv):
         self._prepare(n, role.fields(config), role.action_space(config), copy)
         self._chooses, self._waits_for_fills = role.kind == CHOOSE_QUOTE, self.task.decide_on != DECISION_NAMES[0]
         self._tells = self.step_info or self._chooses or self._waits_for_fills
-        seats = self.core.seats
+        seats = self.core.seats[:, AGENT]
         self._reward, self._terminated, self._truncated = seats["reward"], seats["terminated"], seats["truncated"]
         self._ended = np.zeros(n, np.bool_)
         first = market.layout.base("accounts") + AGENT * len(config.symbols)
@@ -295,12 +295,12 @@ class TradingVectorEnv(NativeVectorEnv):
         return infos
 
     def _summary(self, ended: np.ndarray) -> dict[str, np.ndarray]:
-        e, unit = self.core.seats, self.market.config.fee_unit
+        e, unit = self.core.ends[:, AGENT], self.market.config.fee_unit
         values = {
-            "return": e["end_return"], "length": e["end_steps"], "end": e["end_code"],
-            "equity": e["end_equity"] / unit,
-            "fees": e["end_fees"] / unit, "inventory": e["end_inventory"], "peak_inventory": e["end_peak_inventory"],
-            "volume": e["end_volume"], "fills": e["end_fills"],
+            "return": e["total_reward"], "length": e["steps"], "end": e["end"],
+            "equity": e["equity"] / unit,
+            "fees": e["fees"] / unit, "inventory": e["inventory"], "peak_inventory": e["peak_inventory"],
+            "volume": e["volume"], "fills": e["fills"],
         }  # fmt: skip
         values.update({f"term_{name}": self.core.end_sums[:, AGENT, k] for k, name in enumerate(REWARD_TERMS)})
         return masked({name: np.where(ended, v, v.dtype.type(0)) for name, v in values.items()}, ended)

@@ -122,7 +122,7 @@ def test_an_agent_that_is_ruined_leaves_the_others_in_the_market():
     envs.core.role_records["max_loss"] = 10**12
     records = envs.core.seats
     # the first maker's loss so far is made to look enormous: it is out at the next step
-    records["start_equity"][0] += 2 * 10**12
+    records["start_equity"][0, 0] += 2 * 10**12
     step = moves(envs, 1)[0]
     _, _, terminated, _, infos = envs.step(step)
     assert terminated["maker"].tolist() == [[True, False, False]]

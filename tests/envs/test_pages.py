@@ -33,7 +33,7 @@ def test_the_kernel_writes_every_field_of_the_table(levels):
     run = envs.market.arrays.runs[0]
     run.scratch, run.scratch_cap = 0, envs.market.config.size.tape
     row = np.full(obs.shape[1] + 8, np.nan, np.float32)
-    observe(envs.market.arrays, 0, envs.core.arrays, 0, 0, row)
+    observe(envs.market.arrays, 0, envs.core.arrays, 0, row)
     assert np.array_equal(np.flatnonzero(~np.isnan(row)), np.arange(len(envs.observation_names)))
     assert np.array_equal(row[: obs.shape[1]], obs[0])
     assert len(set(envs.observation_names)) == len(envs.observation_units) == obs.shape[1]

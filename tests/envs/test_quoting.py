@@ -188,7 +188,7 @@ def test_random_targets_agree_with_the_slow_twin(desk):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_the_side_that_moves_away_goes_first(desk, up):
-    known = desk.envs.core.desks[0]
+    known = desk.envs.core.desks[0, 0, 0]
     known.target_bid = desk.bid - 5
     bid = desk.bid - (3 if up else 7)
     quote_both(desk.market.arrays, 0, AGENT, BOOK, known, bid, 1, desk.ask + 5, 1, 1, 0)

@@ -181,7 +181,7 @@ def test_own_orders_are_told_as_reports_tell_them():
     obs, *_ = envs.step(np.float32([[0.5, 0.5, 0.0, -1.0]]))
     o = named(envs, obs[0])
     assert o["own_bid_in_flight"] == 0 and o["own_bid_qty"] == 0.5
-    distance = (envs.core.desks[0].mid_x2 / 2 - envs.market.orders()[0]["price"]) / 10
+    distance = (envs.core.desks[0, 0, 0].mid_x2 / 2 - envs.market.orders()[0]["price"]) / 10
     assert o["own_bid_distance"] == np.float32(distance) and distance > 0
     obs, *_ = envs.step(np.float32([[0.5, 0.5, -1.0, -1.0]]))
     assert named(envs, obs[0])["own_bid_pending"] == 1
