@@ -11,6 +11,10 @@ SHOWN = ("equity", "fees", "volume", "fills", "inventory", "peak_inventory")
 """Keys of an environment's `episode_summary` whose means are logged, where it has them; `equity` is the P&L."""
 
 
+EARNED = "earned"
+"""Key of the infos under which rewards stand as the environment gave them, where what is learned from is another."""
+
+
 class Episodes:
     """Sums up running episodes, and means over those that have ended since they were last asked for.
 
@@ -31,11 +35,11 @@ class Episodes:
         """One step.
 
         Args:
-            reward: float (num_envs,).
+            reward: float (num_envs,); what the infos say was earned counts, where they say so.
             over: which episodes ended with it, bool (num_envs,).
             info: of a SAME_STEP environment.
         """
-        self.returns += info.get("earned", reward)
+        self.returns += info.get(EARNED, reward)
         self.lengths += 1
         if not over.any():
             return

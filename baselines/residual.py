@@ -22,11 +22,9 @@ import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
+from baselines.episodes import EARNED
 from baselines.policies.protocol import Policy, Scripted
 from qsl_envs.errors import require
-
-EARNED = "earned"
-"""Key of the infos under which rewards stand as the environment gave them, where what is learned from is another."""
 
 
 class ResidualVectorEnv(VectorWrapper):

@@ -12,11 +12,12 @@ from baselines import ddpg, ppo, ppo_lstm, sac
 from baselines.benchmark import PROOF
 from baselines.cloning import teacher_of
 from baselines.command_train import settings_of
+from baselines.episodes import EARNED
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, names_for
 from baselines.portable import load_actor, load_policy, read_manifest
 from baselines.presets import PRESETS
-from baselines.residual import EARNED, ResidualPolicy, ResidualVectorEnv
+from baselines.residual import ResidualPolicy, ResidualVectorEnv
 from baselines.rollouts import envs_of
 from qsl_envs.errors import ConfigError
 
