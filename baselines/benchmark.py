@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.cells import CLONED, CURVE, LEARNERS, METRICS, Cell, Outcome, run_cell, scripted_names
+from baselines.cells import CURVE, LEARNERS, METRICS, ON_BEST, Cell, Outcome, run_cell, scripted_names
 from baselines.command_train import kind_of
 from baselines.policies.library import roles_of
 from baselines.run_files import commit
@@ -107,11 +107,12 @@ def plan(
             continue  # learners of shared markets are the leagues' business
         wanted = [n for n in (policies or spent) if n in LEARNERS and kind_of(env_id) in LEARNERS[n].kinds]
         if not has_tuned(env_id, None):
-            wanted = [name for name in wanted if name not in CLONED]
+            wanted = [name for name in wanted if name not in ON_BEST]
         for name in wanted:
             for seed in range(1, 1 + (seeds or (budget.seeds if proof else budget.other_seeds))):
                 of = frames or spent.get(name) or max(budget.frames.values())
-                learned.append(Cell(env_id, name, None, seed, of, count, settings=budget.settings.get(name, {})))
+                settings = {**LEARNERS[name].settings_on(env_id), **budget.settings.get(name, {})}
+                learned.append(Cell(env_id, name, None, seed, of, count, settings=settings))
     order = sorted(learned, key=lambda cell: (cell.seed, list(LEARNERS).index(cell.policy)))
     return [*scripted, *order]
 

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from baselines import tuned
 from baselines.evaluate import evaluate
 from baselines.policies.library import names_for
 from baselines.portable import hash_of, save_scripted
+from baselines.presets import EASY_FIRST, correcting
 from baselines.tasks import Task, has_tuned
 from qsl_envs.errors import require
 
@@ -87,7 +88,7 @@ class Cell:
         is not this cell's.
         """
         known = tuned.load(self.env_id, self.role) if has_tuned(self.env_id, self.role) else {}
-        stands_on = known.get(self.task.best_scripted() if self.policy in CLONED else self.policy)
+        stands_on = known.get(self.task.best_scripted() if self.policy in ON_BEST else self.policy)
         text = json.dumps([asdict(self), stands_on], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -165,11 +166,21 @@ def _train_from_clone(cell: Cell, out: Path) -> list[dict[str, float]]:
 
 
 class Learner(NamedTuple):
-    """How a cell is trained: a function of (cell, folder) that writes `policy/` there and returns the curve's rows."""
+    """How a cell is trained."""
 
     train: Callable[[Cell, Path], list[dict[str, float]]]
+    """function of (cell, folder) that writes `policy/` there and returns the curve's rows"""
     kinds: tuple[str, ...]
     """kinds of environments that it fits, as in `command_train.KINDS`"""
+    corrects: str = ""
+    """algorithm by which it learns to correct the best tuned scripted policy; empty: it does not"""
+    settings: Mapping[str, Any] = {}
+    """on top of the preset"""
+
+    def settings_on(self, env_id: str) -> dict[str, Any]:
+        """Of its trainer, beside the trainer's defaults."""
+        preset = correcting(self.corrects, env_id) if self.corrects else {}
+        return {**preset, **self.settings}
 
 
 LEARNERS: dict[str, Learner] = {
@@ -179,7 +190,12 @@ LEARNERS: dict[str, Learner] = {
     "SAC": Learner(partial(_train, "baselines.sac"), ("box",)),
     "DDPG": Learner(partial(_train, "baselines.ddpg"), ("box",)),
     "DQN": Learner(partial(_train, "baselines.dqn"), ("choice",)),
+    "PPO residual": Learner(partial(_train, "baselines.ppo"), ("box",), "ppo"),
+    "PPO residual with curriculum": Learner(
+        partial(_train, "baselines.ppo"), ("box",), "ppo", {"curriculum": EASY_FIRST}
+    ),
+    "SAC residual": Learner(partial(_train, "baselines.sac"), ("box",), "sac"),
     "SB3 PPO": Learner(partial(_train, "baselines.sb3_runner", algorithm="ppo"), ("box", "choice")),
 }
-CLONED = ("PPO from clone",)
-"""Learners that start from the best tuned scripted policy."""
+ON_BEST = ("PPO from clone", *(name for name, learner in LEARNERS.items() if learner.corrects))
+"""Learners that start from the best tuned scripted policy, or correct it."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 
 import qsl_envs  # noqa: F401  registers the environments
+from baselines.presets import preset_of
 from qsl_envs.errors import ConfigError, require_extra
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
@@ -75,14 +76,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settings_of(kind: type, algorithm: str, env_id: str, sb3: bool, words: Sequence[str]) -> Any:
-    """The trainer's settings: its defaults, the environment, then what the caller says."""
+    """The trainer's settings: its defaults, those that suit the environment, then what the caller says."""
     tyro = require_extra("tyro", "train")
     default = kind(**({"algorithm": algorithm} if sb3 else {}))
     env_id = env_id or default.env_id
     name = ("sb3_" if sb3 else "") + algorithm
     place = f"runs/{name}-{env_id.removeprefix('qsl/')}"
     prog = f"qsl train {'--sb3 ' * sb3}{algorithm} {env_id}"
-    return tyro.cli(kind, default=replace(default, env_id=env_id, out=place), args=list(words), prog=prog)
+    preset = {} if sb3 else preset_of(algorithm, env_id)
+    return tyro.cli(kind, default=replace(default, env_id=env_id, out=place, **preset), args=list(words), prog=prog)
 
 
 def trainer_of(algorithm: str, env_id: str, sb3: bool = False) -> Trainer:

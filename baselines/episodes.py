@@ -35,7 +35,7 @@ class Episodes:
             over: which episodes ended with it, bool (num_envs,).
             info: of a SAME_STEP environment.
         """
-        self.returns += reward
+        self.returns += info.get("earned", reward)
         self.lengths += 1
         if not over.any():
             return

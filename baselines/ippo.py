@@ -39,6 +39,16 @@ class Args(ppo.Args):
     out: str = "runs/ippo"
     """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/<role or seat>/"""
 
+    def __post_init__(self) -> None:
+        ppo.Args.__post_init__(self)
+        require(
+            not self.residual,
+            self,
+            "residual",
+            "empty: agents of a shared market learn their own actions",
+            self.residual,
+        )
+
 
 Choose = Callable[[int], Mapping[str, Opponent]]
 MakeAgent = Callable[[Any, Party, Args], ppo.Agent]

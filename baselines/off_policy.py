@@ -17,41 +17,26 @@ from baselines.episodes import Episodes, step_discounts
 from baselines.film import film_trained
 from baselines.networks import Actor, Moments
 from baselines.replay_memory import Batch, ReplayMemory
-from baselines.rollouts import final_rows, make_envs
+from baselines.rollouts import envs_of, final_rows
+from baselines.run_args import CorrectingArgs
 from baselines.run_files import SEEDS_APART, Log, Pace, ProgressLine, read_tensors, write_tensors
 from qsl_envs.errors import require
 
 
 @dataclass
-class OffPolicyArgs:
+class OffPolicyArgs(CorrectingArgs):
     """Settings of a run; saved with it."""
 
-    env_id: str = "qsl/MarketMaking-v0"
-    """environment to learn; it must be a vector environment of its own and know SAME_STEP autoreset"""
-    env_options: str = "{}"
-    """keyword arguments of the environment, as JSON: '{"session_ns": 60000000000}'"""
-    split: str = "train"
-    """family of worlds to learn on"""
-    seed: int = 1
-    """decides the worlds, the first weights, the noise and what is remembered when"""
-    total_frames: int = 1_000_000
-    """environment steps in all, over all environments"""
-    num_envs: int = 64
-    """environments side by side"""
+    out: str = "runs/off_policy"
+    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     num_steps: int = 100
     """steps of each environment between two rows of the log"""
-    num_threads: int = 1
-    """threads that the environment may use"""
-    torch_threads: int = 1
-    """threads that the network may use"""
     gradient_steps: int = 1
     """after each step of all environments"""
     batch_size: int = 256
     """transitions of a gradient step"""
     learning_rate: float = 3e-4
     """of Adam at the start; it falls linearly to a twentieth of it"""
-    gamma: float = 0.99
-    """discount of a step of `step_ns`"""
     return_steps: int = 5
     """steps of a transition: rewards of so many steps are counted before a value is believed"""
     memory_frames: int = 200_000
@@ -62,31 +47,13 @@ class OffPolicyArgs:
     """share by which target networks follow at each gradient step"""
     scale_rewards: bool = True
     """divide rewards by the standard deviation of the discounted return"""
-    hidden: int = 64
-    """width of the two hidden layers of every network"""
-    out: str = "runs/off_policy"
-    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
-    checkpoint_every: int = 20
-    """rows between two checkpoints; new worlds start there, so that a resumed run is the same run"""
-    resume: bool = False
-    """go on from the checkpoint in `out`"""
-    smoke: bool = False
-    """a few small steps on few environments: does it run?"""
-    tensorboard: bool = False
-    """write TensorBoard events into `out`"""
-    track: bool = False
-    """log to Weights & Biases (works offline with WANDB_MODE=offline)"""
-    wandb_project: str = "quant-sim-lab"
-    """project of a tracked run"""
 
     def __post_init__(self) -> None:
-        for name in ("total_frames", "num_envs", "num_steps", "gradient_steps", "batch_size", "return_steps",
-                     "memory_frames", "hidden", "torch_threads", "checkpoint_every"):  # fmt: skip
+        CorrectingArgs.__post_init__(self)
+        for name in ("num_envs", "num_steps", "gradient_steps", "batch_size", "return_steps", "memory_frames"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
-        require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
         require(0 < self.tau <= 1, self, "tau", "in (0, 1]", self.tau)
         require(self.learning_rate >= 0, self, "learning_rate", ">= 0", self.learning_rate)
-        require(self.seed >= 0, self, "seed", ">= 0", self.seed)
         require(self.random_frames >= 0, self, "random_frames", ">= 0", self.random_frames)
 
     @property
@@ -141,8 +108,7 @@ class Run:
         torch.set_num_threads(self.args.torch_threads)
         self.noise = torch.Generator().manual_seed(self.args.seed)
         self.made_here, a = envs is None, self.args
-        options = json.loads(a.env_options)
-        self.envs = make_envs(a.env_id, a.num_envs, options, a.split, a.num_threads) if envs is None else envs
+        self.envs = envs_of(a) if envs is None else envs
         mode = self.envs.metadata.get("autoreset_mode")
         require(mode == AutoresetMode.SAME_STEP, name, "envs.metadata['autoreset_mode']", "SAME_STEP", mode)
         require(self.envs.num_envs == a.num_envs, name, "envs.num_envs", f"{a.num_envs}", self.envs.num_envs)

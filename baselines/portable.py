@@ -248,7 +248,21 @@ def _load_sb3(folder: Path, manifest: dict[str, Any], env: Any, role: str | None
     return load_sb3(folder, manifest)
 
 
-BUILT_IN: dict[str, Loader] = {"scripted": _load_scripted, "actor": _load_actor, "sb3": _load_sb3}
+def _load_residual(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
+    from baselines.policies.desk import Desk
+    from baselines.policies.library import build
+    from baselines.residual import ResidualPolicy
+
+    for key in ("base", "base_parameters", "reach"):
+        require(key in manifest, str(folder / MANIFEST), key, "told for a corrected policy", None, DataError)
+    base = build(manifest["base"], Desk.of(env, role), manifest["base_parameters"])
+    network = _load_actor(folder, manifest, env, role)
+    return ResidualPolicy(base, network, manifest["reach"], network.name)
+
+
+BUILT_IN: dict[str, Loader] = {
+    "scripted": _load_scripted, "actor": _load_actor, "residual": _load_residual, "sb3": _load_sb3,
+}  # fmt: skip
 PICKLED = ("sb3",)
 """Kinds whose loading runs code of their author."""
 
@@ -270,13 +284,17 @@ def save_actor(
     content = {"spec": actor.spec.plain(), "state": actor.state_dict()}
     if return_moments is not None:
         content["return_moments"] = return_moments.state_dict()
-    return save_policy(folder, "actor", content, manifest_of(env, role, **facts))
+    corrects = getattr(env, "policy_facts", None)
+    if corrects is None:
+        return save_policy(folder, "actor", content, manifest_of(env, role, **facts))
+    return save_policy(folder, "residual", content, manifest_of(env, role, **facts, **corrects()))
 
 
 def load_actor(folder: str | Path, env: Any, role: str | None = None) -> Any:
     """The `Actor` of a policy's folder, to go on learning with. Raises: as `load_policy`, and for another kind."""
     folder = Path(folder)
     kind = read_manifest(folder)["kind"]
-    require(kind == "actor", str(folder / MANIFEST), "kind", "actor, to learn on from it", kind)
+    wanted = "residual" if hasattr(env, "policy_facts") else "actor"
+    require(kind == wanted, str(folder / MANIFEST), "kind", f"{wanted}, to learn on from it", kind)
     load_policy(folder, env, role)
     return _read_actor(folder)

@@ -24,7 +24,8 @@ from baselines.curriculum import Course, stages_of
 from baselines.film import film_trained
 from baselines.networks import Actor, ActorSpec, Moments, mlp
 from baselines.portable import load_actor, save_actor
-from baselines.rollouts import Ahead, Collector, Rollout, make_envs, spec_of
+from baselines.rollouts import Ahead, Collector, Rollout, envs_of, spec_of
+from baselines.run_args import CorrectingArgs
 from baselines.run_files import SEEDS_APART, Log, ProgressLine, clock_text, read_tensors, write_tensors
 from qsl_envs.errors import require
 
@@ -33,31 +34,19 @@ WATCHED = 30_000
 
 
 @dataclass
-class Args:
+class Args(CorrectingArgs):
     """Settings of a run; saved with it."""
 
-    env_id: str = "qsl/MarketMaking-v0"
-    """environment to learn; it must be a vector environment of its own and know SAME_STEP autoreset"""
-    env_options: str = "{}"
-    """keyword arguments of the environment, as JSON: '{"session_ns": 60000000000}'"""
-    split: str = "train"
-    """family of worlds to learn on"""
-    seed: int = 1
-    """decides the worlds, the first weights, the noise and the order of the minibatches"""
+    out: str = "runs/ppo"
+    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     total_frames: int = 4_000_000
     """environment steps in all, over all environments"""
     num_envs: int = 512
     """environments side by side"""
     num_steps: int = 64
     """steps of each environment between two updates"""
-    num_threads: int = 1
-    """threads that the environment may use"""
-    torch_threads: int = 1
-    """threads that the network may use; a second one gains little, and loses much on a busy machine"""
     learning_rate: float = 3e-4
     """of Adam at the start; it falls linearly to a twentieth of it"""
-    gamma: float = 0.99
-    """discount of `step_ns`; where decisions are made on fills a step is discounted by the time that it took"""
     gae_lambda: float = 0.97
     """weight of longer returns in the advantage (GAE)"""
     num_epochs: int = 4
@@ -74,8 +63,6 @@ class Args:
     """gradients longer than this are shortened to it"""
     target_kl: float = 0.03
     """the passes over a rollout stop when the policy has moved this far; 0: never"""
-    hidden: int = 64
-    """width of the two hidden layers, of the policy and of the value"""
     init_log_std: float = -0.7
     """logarithm of the noise's standard deviation at the start"""
     init: str = ""
@@ -88,29 +75,16 @@ class Args:
     """stages of the training, each with other options of the environment, as JSON or a file of it: `curriculum.py`"""
     overlap: bool = False
     """collect the next rollout in a second thread meanwhile; then the policy that collects is one update behind"""
-    out: str = "runs/ppo"
-    """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     checkpoint_every: int = 50
     """updates between two checkpoints; new worlds start there, so that a resumed run is the same run"""
-    resume: bool = False
-    """go on from the checkpoint in `out`"""
-    smoke: bool = False
-    """two small updates on few environments: does it run?"""
-    tensorboard: bool = False
-    """write TensorBoard events into `out`"""
-    track: bool = False
-    """log to Weights & Biases (works offline with WANDB_MODE=offline)"""
-    wandb_project: str = "quant-sim-lab"
-    """project of a tracked run"""
 
     def __post_init__(self) -> None:
-        frames = ("total_frames", "num_envs", "num_steps", "num_epochs", "minibatch_size")
-        for name in (*frames, "hidden", "torch_threads", "checkpoint_every"):
+        CorrectingArgs.__post_init__(self)
+        for name in ("num_envs", "num_steps", "num_epochs", "minibatch_size"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
-        require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
         require(0 <= self.gae_lambda <= 1, self, "gae_lambda", "in [0, 1]", self.gae_lambda)
         require(not (self.init and self.clone), self, "clone", "empty where `init` is given", self.clone)
-        require(self.seed >= 0, self, "seed", ">= 0", self.seed)
+        require(not (self.clone and self.residual), self, "clone", "empty where `residual` is given", self.clone)
 
     @property
     def num_updates(self) -> int:
@@ -240,7 +214,7 @@ def train(
     options = json.loads(args.env_options)
 
     def make(changes: dict[str, Any]) -> VectorEnv:
-        return make_envs(args.env_id, args.num_envs, {**options, **changes}, args.split, args.num_threads)
+        return envs_of(args, changes)
 
     course = Course(stages_of(args.curriculum), make, envs)
     envs, _ = course.at(0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
@@ -198,6 +200,26 @@ def make_envs(
     """A vector environment to learn on, in SAME_STEP mode."""
     return gym.make_vec(env_id, **{"num_envs": num_envs, "split": split, "num_threads": num_threads,
                                    "autoreset_mode": AutoresetMode.SAME_STEP, **options})  # fmt: skip
+
+
+def envs_of(args: Any, changes: Mapping[str, Any] = {}) -> VectorEnv:
+    """The environments that a trainer's settings name, as plain ones or to correct a scripted policy in.
+
+    Args:
+        args: with `env_id`, `env_options`, `split`, `num_envs`, `num_threads`, `residual`, `reach`, `paired`.
+        changes: options of the environment on top of theirs.
+    """
+    options = {**json.loads(args.env_options), **changes}
+
+    def make() -> VectorEnv:
+        return make_envs(args.env_id, args.num_envs, options, args.split, args.num_threads)
+
+    if not args.residual:
+        return make()
+    from baselines.cloning import teacher_of
+    from baselines.residual import corrected_envs
+
+    return corrected_envs(make, partial(teacher_of, args.residual, args.env_id), args.reach, args.paired)
 
 
 def spec_of(envs: Any, **shape: Any) -> ActorSpec:

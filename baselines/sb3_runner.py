@@ -21,6 +21,7 @@ from gymnasium.vector import VectorEnv
 from baselines.film import film_trained
 from baselines.portable import manifest_of, save_policy
 from baselines.rollouts import make_envs
+from baselines.run_args import RunArgs
 from baselines.run_files import Log, Pace, ProgressLine, read_tensors
 from qsl_envs.adapters.sb3 import SB3VecEnv
 from qsl_envs.errors import require, require_extra
@@ -78,57 +79,26 @@ NOISE_STD = 0.15
 
 
 @dataclass
-class Args:
+class Args(RunArgs):
     """Settings of a run; saved with it. 0 for a number means the algorithm's own, see `docs/training.md`."""
 
     algorithm: str = "ppo"
     """one of ppo, a2c, recurrent_ppo, sac, td3, ddpg, dqn"""
-    env_id: str = "qsl/MarketMaking-v0"
-    """environment to learn; it must be a vector environment of its own and know SAME_STEP autoreset"""
-    env_options: str = "{}"
-    """keyword arguments of the environment, as JSON: '{"session_ns": 60000000000}'"""
-    split: str = "train"
-    """family of worlds to learn on"""
-    seed: int = 1
-    """decides the worlds, the first weights and all chance"""
-    total_frames: int = 1_000_000
-    """environment steps in all, over all environments"""
     num_envs: int = 0
     """environments side by side"""
     num_steps: int = 0
     """steps of each environment between two rows of the log; of PPO and A2C: between two updates"""
-    num_threads: int = 1
-    """threads that the environment may use"""
-    torch_threads: int = 1
-    """threads that the network may use"""
-    gamma: float = 0.99
-    """discount of a step"""
-    hidden: int = 64
-    """width of the two hidden layers of every network"""
     settings: str = "{}"
     """more arguments of the algorithm's class, as JSON: '{"learning_rate": 0.001}'"""
     out: str = "runs/sb3"
     """folder of the run: args.json, progress.jsonl, checkpoint/, policy/"""
-    checkpoint_every: int = 20
-    """rows between two checkpoints; new worlds start there, so that a resumed run is the same run"""
     resume: bool = False
     """go on from the checkpoint in `out`, which is pickled: it must be one of your own"""
-    smoke: bool = False
-    """a few small steps on few environments: does it run?"""
-    tensorboard: bool = False
-    """write TensorBoard events into `out`"""
-    track: bool = False
-    """log to Weights & Biases (works offline with WANDB_MODE=offline)"""
-    wandb_project: str = "quant-sim-lab"
-    """project of a tracked run"""
 
     def __post_init__(self) -> None:
+        RunArgs.__post_init__(self)
         known = ", ".join(ALGORITHMS)
         require(self.algorithm in ALGORITHMS, self, "algorithm", f"one of {known}", self.algorithm)
-        for name in ("total_frames", "hidden", "torch_threads", "checkpoint_every"):
-            require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
-        require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
-        require(self.seed >= 0, self, "seed", ">= 0", self.seed)
 
     def settled(self) -> Args:
         """With the algorithm's own numbers in place of zeros, and shrunk for a smoke run."""

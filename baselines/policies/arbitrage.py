@@ -90,11 +90,36 @@ class Consensus(Arbitrageur):
     name: ClassVar[str] = "consensus"
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
-        mid, bid, ask, bid_qty, ask_qty = touches(self.desk, obs)
+        gains = self.gains(obs)
+        return self.take(obs, gains, np.full_like(gains, self.qty))
+
+    def gains(self, obs: np.ndarray) -> np.ndarray:
+        """Ticks a lot that buying and selling at each venue bring, beside what is worth it, float64 (n, 2 x venue)."""
+        mid, bid, ask, _, _ = touches(self.desk, obs)
         worth = (mid.mean(1) - self.lean * self.desk.shares(obs)[:, 0])[:, None]
-        buy = np.where(worth - ask > self.edge, np.minimum(ask_qty, self.qty), 0.0)
-        sell = np.where(bid - worth > self.edge, np.minimum(bid_qty, self.qty), 0.0)
+        return np.concatenate([worth - ask, bid - worth], 1) - self.edge
+
+    def take(self, obs: np.ndarray, gains: np.ndarray, qty: np.ndarray) -> np.ndarray:
+        """Actions that take what brings more than nothing, at most `qty` lots, both (n, 2 x venue)."""
+        _, _, _, bid_qty, ask_qty = touches(self.desk, obs)
+        lots = np.where(gains > 0, np.minimum(np.concatenate([ask_qty, bid_qty], 1), qty), 0.0)
+        buy, sell = np.split(lots, 2, 1)
         return self.trade(buy - sell)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What buying and selling at each venue is thought to bring, and how many lots it takes at most."""
+        venues = range(self.desk.num_venues)
+        return (*(f"buy_gain_{v}" for v in venues), *(f"sell_gain_{v}" for v in venues), "qty")
+
+    def hints(self, obs: np.ndarray) -> np.ndarray:
+        """Gains, in units of the observation."""
+        return np.clip(self.gains(obs) / self.desk.tick_scale, -10.0, 10.0).astype(np.float32)
+
+    def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
+        gains = self.gains(obs) + change[:, :-1] * self.desk.tick_scale
+        qty = np.clip(self.qty + change[:, -1:] * self.desk.max_quote_qty, 0.0, self.desk.max_quote_qty)
+        return self.take(obs, gains, np.broadcast_to(qty, gains.shape))
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:

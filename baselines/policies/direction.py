@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ TAKE, REST = 0.0, -1.0
 
 
 @dataclass(frozen=True)
-class SignalTrader(Scripted):
+class SignalTrader(Scripted, ABC):
     """Base of the traders on a signal: the error of the signal is fresh at each step, so it is averaged; what the price
     has moved in between is taken off.
     """
@@ -37,9 +38,37 @@ class SignalTrader(Scripted):
         told = obs[:, d.column("signal")].astype(np.float64) * d.tick_scale
         if self.memory:
             moved = obs[:, d.column("mid_change")].astype(np.float64) * d.tick_scale
-            told = (1.0 - self.weight) * (self.memory["edge"] - moved) + self.weight * told
+            averaged = (1.0 - self.weight) * (self.memory["edge"] - moved) + self.weight * told
+            told = np.where(np.isnan(averaged), told, averaged)  # nothing was heard yet where an episode begins
         self.memory["edge"] = told
         return told
+
+    def forget(self, rows: np.ndarray) -> None:
+        """No signal has been heard in these rows."""
+        if self.memory:
+            self.memory["edge"] = np.where(rows, np.nan, self.memory["edge"])
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        return self.trade(obs, self.edge(obs), 0.0)
+
+    @abstractmethod
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        """Actions for an edge, float64 (n,); `sooner`: ticks by which it takes earlier than its parameters say."""
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """What the edge is thought to be, and how soon it takes."""
+        return "edge", "sooner"
+
+    def hints(self, obs: np.ndarray) -> np.ndarray:
+        """The averaged edge, in units of the observation, and the action that follows from it."""
+        edge = self.edge(obs)
+        told = np.column_stack([edge / self.desk.tick_scale, self.trade(obs, edge, 0.0)])
+        return told.astype(np.float32)
+
+    def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
+        ticks = change * self.desk.tick_scale
+        return self.trade(obs, self.memory["edge"] + ticks[:, 0], ticks[:, 1])
 
     def want(self, target: np.ndarray, manner: np.ndarray) -> np.ndarray:
         """Actions that ask for inventories, shares of the limit (n,), in a manner (n,)."""
@@ -61,11 +90,11 @@ class SignalFollower(SignalTrader):
     name: ClassVar[str] = "signal follower"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {**SignalTrader.ranges, "full": (1e-6, 1e6), "band": (0, 2)}
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        edge, held = self.edge(obs), self.desk.shares(obs)[:, 0]
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        held = self.desk.shares(obs)[:, 0]
         aim = np.clip(edge / self.full, -1.0, 1.0)
         target = np.where(np.abs(aim - held) > self.band, aim, held)
-        return self.want(target, np.where(np.abs(edge) >= self.take_from, TAKE, REST))
+        return self.want(target, np.where(np.abs(edge) >= self.take_from - sooner, TAKE, REST))
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
@@ -94,9 +123,9 @@ class SignalThreshold(SignalTrader):
         **SignalTrader.ranges, "enter": (0, 1e6), "leave": (-1, 1), "size": (0, 1),
     }  # fmt: skip
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        edge, held = self.edge(obs), self.desk.shares(obs)[:, 0]
-        enters = np.abs(edge) > self.enter
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        held = self.desk.shares(obs)[:, 0]
+        enters = np.abs(edge) > self.enter - sooner
         stays = np.sign(held) * edge > self.leave * self.enter
         target = np.where(enters, np.sign(edge) * self.size, np.where(stays, held, 0.0))
         return self.want(target, np.where(enters, TAKE, REST))

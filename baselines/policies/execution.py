@@ -7,6 +7,7 @@ venue is worked alike: takes and resting lots are split evenly; `routing.Router`
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ ETA = 0.05
 
 
 @dataclass(frozen=True)
-class Executor(Scripted):
+class Executor(Scripted, ABC):
     """Base of the executors; a subclass says what is due.
 
     What is more than `slack` behind is taken, what is due beside that and `ahead` of it rests, and all that is left is
@@ -39,27 +40,68 @@ class Executor(Scripted):
     kinds: ClassVar[frozenset[str]] = frozenset({EXECUTION, ROUTING})
     ranges: ClassVar[dict[str, tuple[float, float]]] = {"slack": (0, 1), "ahead": (0, 1), "offset": (0, math.inf)}
 
+    @abstractmethod
     def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
         """Lots that are to be traded by the end of this slice, int64 (n,), when `left` (int64 (n,)) are not yet."""
-        raise NotImplementedError
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
-        d = self.desk
-        unfilled = np.rint(obs[:, d.column("parent_left")].astype(np.float64) * d.parent_qty).astype(np.int64)
-        left = np.abs(unfilled)  # more than all may have been filled: then the rest is to be traded back
-        behind = self.due(obs, left) - (d.parent_qty - unfilled)
-        last = d.slice(obs) == d.num_steps - 1
-        now = np.clip(np.where(last, left, behind - math.floor(self.slack * d.parent_qty)), 0, left)
-        rest = np.clip(behind - now + math.floor(self.ahead * d.parent_qty), 0, left - now)
-        return self.place(obs, left, now, rest)
+        return self.work(obs, self.behind(obs), 0, 0, 0.0)
 
-    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        """Actions that take `now` of `left` lots and let `rest` of the others rest, all int64 (n,)."""
+    def behind(self, obs: np.ndarray) -> np.ndarray:
+        """Lots by which it is behind its schedule, int64 (n,)."""
+        unfilled, left = self.unfilled(obs)
+        return self.due(obs, left) - (self.desk.parent_qty - unfilled)
+
+    def unfilled(self, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lots of the parent order that are not filled, and their size: more than all may have been filled, and then
+        the rest is to be traded back; both int64 (n,).
+        """
+        share = obs[:, self.desk.column("parent_left")].astype(np.float64)
+        unfilled = np.rint(share * self.desk.parent_qty).astype(np.int64)
+        return unfilled, np.abs(unfilled)
+
+    def work(self, obs: np.ndarray, behind: np.ndarray, sooner: Any, further: Any, deeper: Any) -> np.ndarray:
+        """Actions where it is `behind` by so many lots, (n,).
+
+        Args:
+            sooner: lots that it takes beside those that its parameters say.
+            further: lots beside those that it lets rest ahead of its schedule.
+            deeper: ticks beside `offset`.
+        """
+        d = self.desk
+        left = self.unfilled(obs)[1]
+        last = d.slice(obs) == d.num_steps - 1
+        now = np.clip(np.where(last, left, behind + sooner - math.floor(self.slack * d.parent_qty)), 0, left)
+        rest = np.clip(behind - now + further + math.floor(self.ahead * d.parent_qty), 0, left - now)
+        return self.place(obs, left, now, rest, deeper)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """Lots that are taken now, lots that rest, and how deep they rest."""
+        return "sooner", "further", "deeper"
+
+    def hints(self, obs: np.ndarray) -> np.ndarray:
+        """How far behind it is, a share of the parent order, and the action that follows."""
+        behind = self.behind(obs)
+        told = np.column_stack([behind / self.desk.parent_qty, self.work(obs, behind, 0, 0, 0.0)])
+        return told.astype(np.float32)
+
+    def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
+        d = self.desk
+        behind = np.rint(hints[:, 0].astype(np.float64) * d.parent_qty).astype(np.int64)
+        sooner, further = np.rint(change[:, :2].T.astype(np.float64) * d.parent_qty).astype(np.int64)
+        return self.work(obs, behind, sooner, further, change[:, 2] * d.max_offset)
+
+    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray, deeper: Any) -> np.ndarray:
+        """Actions that take `now` of `left` lots and let `rest` of the others rest, all int64 (n,), `deeper` than
+        `offset` by so many ticks.
+        """
         d = self.desk
         if d.kind == ROUTING:
             return route(left, split(now, d.num_venues), split(rest, d.num_venues))
-        behind_touch = min(self.offset / d.max_offset, 1.0) if d.max_offset else 0.0
-        shares = [now / np.maximum(left, 1), rest / np.maximum(left - now, 1), np.full(len(left), behind_touch)]
+        behind_touch = np.clip((self.offset + deeper) / d.max_offset, 0.0, 1.0) if d.max_offset else 0.0
+        depth = np.broadcast_to(behind_touch, left.shape)
+        shares = [now / np.maximum(left, 1), rest / np.maximum(left - now, 1), depth]
         return (2.0 * np.stack(shares, -1) - 1.0).astype(np.float32)
 
     @classmethod
@@ -150,9 +192,14 @@ class Pov(Executor):
         pov_rows(d.parent_qty, before["others"], self.share, due)
         return due
 
-    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def forget(self, rows: np.ndarray) -> None:
+        """Nobody has traded yet in these rows."""
+        first = {"others": 0.0, "asked": 0, "left": self.desk.parent_qty}
+        self.memory.update({key: np.where(rows, first[key], values) for key, values in self.memory.items()})
+
+    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray, deeper: Any) -> np.ndarray:
         self.memory["asked"] = now
-        return super().place(obs, left, now, rest)
+        return super().place(obs, left, now, rest, deeper)
 
     @classmethod
     def own_space(cls, desk: Desk, sigma: float) -> Space:

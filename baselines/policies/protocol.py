@@ -59,6 +59,31 @@ class Scripted:
     def reset(self, seeds: np.ndarray) -> None:
         """Nothing to forget."""
 
+    def forget(self, rows: np.ndarray) -> None:
+        """New episodes begin in these rows, bool (n,), while the others go on: nothing to forget."""
+
+    # --- what a learner may change of it (`baselines.residual`)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """Names of the numbers by which a learner may correct it; here those of the action itself."""
+        return self.desk.action_names
+
+    def hints(self, obs: np.ndarray) -> np.ndarray:
+        """What it makes of observations (n, width), float32 (n, hints), asked once a step: a learner sees it beside
+        them, and `corrected` acts on it. Here the action that it would take.
+        """
+        return np.asarray(self(obs), np.float32)
+
+    def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Its actions with a correction, float32 (n, k) in [-1, 1]; those of `__call__` where all is 0.
+
+        Args:
+            hints: of `obs`.
+            change: float (n, corrections), in units in which 1 is a great deal.
+        """
+        return np.clip(hints + change, -1.0, 1.0).astype(np.float32)
+
     def parameters(self) -> dict[str, float]:
         """Parameters by name, without the desk."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "desk" and f.init}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Router(Twap):
     kinds: ClassVar[frozenset[str]] = frozenset({ROUTING})
     ranges: ClassVar[dict[str, tuple[float, float]]] = {**Twap.ranges, "spread": (0, 1)}
 
-    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray, deeper: Any) -> np.ndarray:
         d = self.desk
         costs, lots = shown(d, obs)
         bargains = np.where(costs <= -self.bargain, lots, 0.0).sum((1, 2)).astype(np.int64)
