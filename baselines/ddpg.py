@@ -11,15 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
 from baselines.networks import Actor, ActorSpec, mlp
 from baselines.off_policy import OffPolicyArgs, Run, follow
 from baselines.replay_memory import Batch
-from baselines.rollouts import spec_of
-from qsl_envs.errors import require
 
 
 @dataclass
@@ -86,20 +83,9 @@ class Learner(nn.Module):
 def train(
     args: Args, envs: VectorEnv | None = None, tell: Callable[[float, str], None] | None = None
 ) -> tuple[Actor, list[dict[str, float]]]:
-    """Learn, writing the run into `args.out`.
-
-    Args:
-        args: settings.
-        envs: the environments; None makes them from `args.env_id`.
-        tell: takes the share that is done and a line about it; None prints both.
-
-    Returns: the trained actor, and the log's rows.
-    Raises: ConfigError for an environment whose actions are no Box from -1 to 1, or that resets otherwise.
-    """
+    """Learn, writing the run into `args.out`; arguments, results and errors are those of `sac.train`."""
     run = Run("ddpg", args, envs, tell)
-    args, space = run.args, run.envs.single_action_space
-    require(isinstance(space, Box), "ddpg.train", "action space", "a Box from -1 to 1; dqn is for choices", space)
-    spec = spec_of(run.envs, head="deterministic", hidden=(args.hidden, args.hidden), activation="relu")
+    args, spec = run.args, run.spec("deterministic")
     learner = Learner(spec, args)
     run.start(learner)
     for update in run.updates():

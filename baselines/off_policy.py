@@ -10,14 +10,15 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
 from baselines.episodes import Episodes, step_discounts
 from baselines.film import film_trained
-from baselines.networks import Actor, Moments
+from baselines.networks import Actor, ActorSpec, Moments
 from baselines.replay_memory import Batch, ReplayMemory
-from baselines.rollouts import envs_of, final_rows
+from baselines.rollouts import envs_of, final_rows, spec_of
 from baselines.run_args import CorrectingArgs
 from baselines.run_files import SEEDS_APART, Log, Pace, ProgressLine, read_tensors, write_tensors
 from qsl_envs.errors import require
@@ -132,6 +133,13 @@ class Run:
         self.log = Log({"algorithm": self.name, **asdict(a)}, self.out, self.curve)
         before = self.curve[-1] if self.curve else {"frames": 0, "seconds": 0.0}
         self.pace = Pace(a.num_updates * a.num_envs * a.num_steps, int(before["frames"]), before["seconds"])
+
+    def spec(self, head: str) -> ActorSpec:
+        """The actor of an algorithm for continuous actions. Raises: ConfigError where they are no Box from -1 to 1."""
+        space = self.envs.single_action_space
+        boxes = "a Box from -1 to 1; dqn is for choices"
+        require(isinstance(space, Box), f"{self.name}.train", "action space", boxes, space)
+        return spec_of(self.envs, head=head, hidden=(self.args.hidden, self.args.hidden), activation="relu")
 
     def updates(self) -> Iterator[int]:
         """Numbers of the log's rows that are to come; begins new worlds where a checkpoint may stand."""

@@ -84,7 +84,7 @@ class ResidualVectorEnv(VectorWrapper):
             self.base.forget(over)
         if self.twin is not None:
             info[EARNED] = reward
-            reward = reward - self._alone()
+            reward = reward - self._alone(over)
         return self._told(obs), reward, terminated, truncated, info
 
     def close(self, **kwargs: Any) -> None:
@@ -99,17 +99,21 @@ class ResidualVectorEnv(VectorWrapper):
         self.hints = self.base.hints(self.seen)
         return np.concatenate([self.seen, self.hints], 1)
 
-    def _alone(self) -> np.ndarray:
+    def _alone(self, ended: np.ndarray) -> np.ndarray:
         """What the base alone earns in this step of its own copy of the worlds, float (num_envs,).
 
-        Where only one of the two copies has ended its episode they are in different worlds from then on: what is taken
-        off is still nobody's doing, only less like.
+        Where the learner's episode has `ended` (bool (num_envs,)) before the base's, a ruin say, the next world begins
+        for both. Where the base's ends alone, the two are in different worlds until new ones begin everywhere: what is
+        taken off is still nobody's doing, only less like.
         """
         assert self.twin is not None
         self.beside, reward, terminated, truncated, _ = self.twin.step(self.alone(self.beside))
         over = terminated | truncated
-        if over.any():
-            self.alone.forget(over)
+        behind = ended & ~over
+        if behind.any():
+            self.beside = self.twin.reset(options={"reset_mask": behind})[0]
+        if (over | behind).any():
+            self.alone.forget(over | behind)
         return reward
 
 

@@ -235,7 +235,9 @@ def spec_of(envs: Any, **shape: Any) -> ActorSpec:
 
 def spec_of_spaces(observations: gym.Space, actions: gym.Space, **shape: Any) -> ActorSpec:
     """The same, of two spaces."""
-    obs_dim = observations.shape[0]  # type: ignore[index]
+    if not isinstance(observations, gym.spaces.Box):
+        raise ConfigError(f"a policy needs observations in a Box, was {observations}")
+    obs_dim = observations.shape[0]
     if isinstance(actions, gym.spaces.Discrete):
         return ActorSpec(obs_dim=obs_dim, num_choices=int(actions.n), head="categorical", **shape)
     if isinstance(actions, gym.spaces.Box) and np.all(actions.low == -1) and np.all(actions.high == 1):

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
 from baselines.networks import Actor, ActorSpec, gaussian_log_prob, squashed_parts
 from baselines.off_policy import OffPolicyArgs, Run, follow
 from baselines.replay_memory import Batch
-from baselines.rollouts import spec_of
-from qsl_envs.errors import require
 
 
 @dataclass
@@ -151,9 +148,7 @@ def train(
     Raises: ConfigError for an environment whose actions are no Box from -1 to 1, or that resets otherwise.
     """
     run = Run("sac", args, envs, tell)
-    args, space = run.args, run.envs.single_action_space
-    require(isinstance(space, Box), "sac.train", "action space", "a Box from -1 to 1; dqn is for choices", space)
-    spec = spec_of(run.envs, head="squashed", hidden=(args.hidden, args.hidden), activation="relu")
+    args, spec = run.args, run.spec("squashed")
     learner = Learner(spec, args)
     run.start(learner)
     for _ in run.updates():

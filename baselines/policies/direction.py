@@ -49,26 +49,31 @@ class SignalTrader(Scripted, ABC):
             self.memory["edge"] = np.where(rows, np.nan, self.memory["edge"])
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
-        return self.trade(obs, self.edge(obs), 0.0)
+        return self.trade(obs, self.edge(obs), 0.0, 0.0)
 
     @abstractmethod
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
-        """Actions for an edge, float64 (n,); `sooner`: ticks by which it takes earlier than its parameters say."""
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
+        """Actions for an edge, float64 (n,), in ticks.
+
+        Args:
+            sooner: ticks by which it takes earlier than its parameters say.
+            calmer: by how much longer it keeps what it holds, 1: a great deal.
+        """
 
     @property
     def corrections(self) -> tuple[str, ...]:
-        """What the edge is thought to be, and how soon it takes."""
-        return "edge", "sooner"
+        """What the edge is thought to be, how soon it takes, and how long it keeps what it holds."""
+        return "edge", "sooner", "calmer"
 
     def hints(self, obs: np.ndarray) -> np.ndarray:
         """The averaged edge, in units of the observation, and the action that follows from it."""
         edge = self.edge(obs)
-        told = np.column_stack([edge / self.desk.tick_scale, self.trade(obs, edge, 0.0)])
+        told = np.column_stack([edge / self.desk.tick_scale, self.trade(obs, edge, 0.0, 0.0)])
         return told.astype(np.float32)
 
     def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
         ticks = change * self.desk.tick_scale
-        return self.trade(obs, self.memory["edge"] + ticks[:, 0], ticks[:, 1])
+        return self.trade(obs, self.memory["edge"] + ticks[:, 0], ticks[:, 1], change[:, 2])
 
     def want(self, target: np.ndarray, manner: np.ndarray) -> np.ndarray:
         """Actions that ask for inventories, shares of the limit (n,), in a manner (n,)."""
@@ -90,10 +95,10 @@ class SignalFollower(SignalTrader):
     name: ClassVar[str] = "signal follower"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {**SignalTrader.ranges, "full": (1e-6, 1e6), "band": (0, 2)}
 
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
         held = self.desk.shares(obs)[:, 0]
         aim = np.clip(edge / self.full, -1.0, 1.0)
-        target = np.where(np.abs(aim - held) > self.band, aim, held)
+        target = np.where(np.abs(aim - held) > self.band + calmer, aim, held)
         return self.want(target, np.where(np.abs(edge) >= self.take_from - sooner, TAKE, REST))
 
     @classmethod
@@ -123,10 +128,10 @@ class SignalThreshold(SignalTrader):
         **SignalTrader.ranges, "enter": (0, 1e6), "leave": (-1, 1), "size": (0, 1),
     }  # fmt: skip
 
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
         held = self.desk.shares(obs)[:, 0]
         enters = np.abs(edge) > self.enter - sooner
-        stays = np.sign(held) * edge > self.leave * self.enter
+        stays = np.sign(held) * edge > (self.leave - calmer) * self.enter
         target = np.where(enters, np.sign(edge) * self.size, np.where(stays, held, 0.0))
         return self.want(target, np.where(enters, TAKE, REST))
 

@@ -7,6 +7,7 @@ prices, times and lots are the model's own, elsewhere ticks, seconds and lots.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,15 +24,21 @@ FULL_SHIFT = (0.1, 2.0)
 
 
 @dataclass(frozen=True)
-class Maker(Scripted):
-    """Base of the makers: one quote of `qty` lots a side and symbol."""
+class Maker(Scripted, ABC):
+    """Base of the makers: one quote of `qty` lots a side and symbol; a subclass says how far from the mid."""
 
     kinds: ClassVar[frozenset[str]] = frozenset({QUOTES, CHOICE, MODEL})
 
-    def ask_for(self, bid: np.ndarray, ask: np.ndarray, qty: float) -> np.ndarray:
-        """Actions that quote at these offsets, float64 (n x symbol,)."""
-        shape = (-1, self.desk.num_symbols)
-        return self.desk.quotes(bid.reshape(shape), ask.reshape(shape), qty, qty)
+    @abstractmethod
+    def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
+        """Write the distances of the quotes from the known mid, float64 (n x symbol,)."""
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        shape = (len(obs), self.desk.num_symbols)
+        bid, ask = np.empty(shape), np.empty(shape)
+        self.offsets(obs, bid.reshape(-1), ask.reshape(-1))
+        qty = self.parameters()["qty"]  # every maker has it, each in its own place among the others
+        return self.desk.quotes(bid, ask, qty, qty)
 
     def together(self, held: np.ndarray, common: float) -> np.ndarray:
         """What counts as inventory of each symbol, float64 (n x symbol,): its own, and `common` times the others'.
@@ -67,6 +74,11 @@ def commons(desk: Desk) -> Space:
     return {"common": Span(0.0, 1.0)} if desk.num_symbols > 1 else {}
 
 
+def leaning(desk: Desk) -> Space:
+    """What the tuner tries of a maker whose quotes move against its inventory."""
+    return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+
+
 @dataclass(frozen=True)
 class FixedSpread(Maker):
     """Quotes at a constant distance on both sides of the known mid, whatever it holds."""
@@ -75,11 +87,8 @@ class FixedSpread(Maker):
     qty: float = 1.0
     name: ClassVar[str] = "fixed spread"
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        held = self.together(self.desk.shares(obs), 0.0)
-        bid, ask = np.empty(len(held)), np.empty(len(held))
-        fixed_rows(held, 2.0 * self.half_spread, 0.0, bid, ask)
-        return self.ask_for(bid, ask, self.qty)
+    def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
+        fixed_rows(self.together(self.desk.shares(obs), 0.0), 2.0 * self.half_spread, 0.0, bid, ask)
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
@@ -97,15 +106,13 @@ class InventorySkew(Maker):
     """share of the other symbols' inventories that counts too"""
     name: ClassVar[str] = "inventory skew"
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
+    def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
         held = self.together(self.desk.shares(obs), self.common)
-        bid, ask = np.empty(len(held)), np.empty(len(held))
         fixed_rows(held, 2.0 * self.half_spread, self.skew, bid, ask)
-        return self.ask_for(bid, ask, self.qty)
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
-        return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+        return leaning(desk)
 
 
 @dataclass(frozen=True)
@@ -126,16 +133,14 @@ class AvellanedaStoikov(Maker):
         "gamma": (1e-12, 1e6), "sigma": (1e-9, 1e9), "k": (1e-9, 1e9),
     }  # fmt: skip
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
+    def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
         held = self.together(self.desk.lots(obs), self.common)
         left = np.repeat(self.desk.time_left(obs), self.desk.num_symbols)
-        bid, ask = np.empty(len(held)), np.empty(len(held))
         as_rows(held, left, self.gamma, self.sigma, self.k, bid, ask)
-        return self.ask_for(bid, ask, self.qty)
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
-        return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+        return leaning(desk)
 
     @classmethod
     def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:
@@ -162,17 +167,14 @@ class Glft(Maker):
     name: ClassVar[str] = "GLFT"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {**AvellanedaStoikov.ranges, "a": (1e-9, 1e12)}
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
+    def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
         held = self.together(self.desk.lots(obs), self.common)
-        bid, ask = np.empty(len(held)), np.empty(len(held))
         half_base = 0.5 * float(base_spread(self.gamma, self.k))
         glft_rows(held, half_base, float(glft_slope(self.a, self.k, self.gamma, self.sigma)), bid, ask)
-        return self.ask_for(bid, ask, self.qty)
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
-        found = {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
-        return {**found, "ratio": Span(0.01, 1.0, log=True)}
+        return {**leaning(desk), "ratio": Span(0.01, 1.0, log=True)}
 
     @classmethod
     def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:

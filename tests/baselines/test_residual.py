@@ -86,6 +86,22 @@ def test_rewards_are_what_is_earned_beyond_the_twin():
     assert told > 4
 
 
+def test_both_begin_the_next_world_when_the_learner_is_ruined():
+    """It trades as much as it can and is ruined before the base: from then on it does nothing, and earns what it does."""
+    options = {"max_loss": 150.0, "session_ns": 6_000_000_000}
+    first = make("qsl/CrossVenueArbitrage-v0", **options)
+    base = build("consensus", Desk.of(first))
+    envs = ResidualVectorEnv(first, base, 2.0, make("qsl/CrossVenueArbitrage-v0", **options))
+    envs.reset(seed=11)
+    ruined, last = np.zeros(4, bool), np.zeros(4)
+    for _ in range(250):
+        action = np.where(ruined, 0.0, 1.0)[:, None] * np.ones(envs.single_action_space.shape)
+        _, last, terminated, _, info = envs.step(action.astype(np.float32))
+        assert not (last != 0)[ruined].any()
+        ruined |= terminated
+    assert ruined.all()
+
+
 def test_what_follows_a_cut_is_told_with_hints():
     envs = make("qsl/DirectionalTrading-v0", max_episode_steps=4)
     wrapped = ResidualVectorEnv(envs, build("signal follower", Desk.of(envs)), 0.3)
@@ -93,8 +109,8 @@ def test_what_follows_a_cut_is_told_with_hints():
     policy, obs = build("signal follower", Desk.of(other)), other.reset(seed=5)[0]
     wrapped.reset(seed=5)
     for _ in range(4):
-        obs = other.step(policy.corrected(obs, policy.hints(obs), np.zeros((4, 2))))[0]
-        wide, _, _, truncated, info = wrapped.step(np.zeros((4, 2), np.float32))
+        obs = other.step(policy.corrected(obs, policy.hints(obs), np.zeros((4, 3))))[0]
+        wide, _, _, truncated, info = wrapped.step(np.zeros((4, 3), np.float32))
     assert truncated.all() and np.array_equal(info["final_obs"], np.concatenate([obs, policy.hints(obs)], 1))
     fresh = build("signal follower", Desk.of(other))
     first = wide[:, : obs.shape[1]]
