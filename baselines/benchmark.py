@@ -47,6 +47,7 @@ class Budget:
         other_seeds, other_frames: the same on all other environments of one agent; no frames: not trained there.
         worlds: held-out worlds of every cell.
         settings: of trainers, by learner, where a small budget wants others than their defaults.
+        seeds_of: by learner, where it is not `seeds`.
         everywhere: whether environments beside the four are in it.
     """
 
@@ -57,6 +58,7 @@ class Budget:
     worlds: int
     everywhere: bool
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seeds_of: dict[str, int] = field(default_factory=dict)
 
 
 FEW = {"num_envs": 128, "minibatch_size": 2048}
@@ -64,12 +66,15 @@ FEW = {"num_envs": 128, "minibatch_size": 2048}
 BUDGETS = {
     "smoke": Budget(2, {"PPO": 16_384}, 1, {}, 8, False, {"PPO": FEW}),
     "small": Budget(
-        3, {"PPO": 500_000, "PPO from clone": 500_000}, 1, {}, 128, False, {"PPO": FEW, "PPO from clone": FEW}
+        5, {"PPO residual": 500_000, "SAC residual": 128_000, "PPO residual with curriculum": 500_000, "PPO": 500_000,
+            "PPO from clone": 500_000}, 1, {}, 128, False, {"PPO": FEW, "PPO from clone": FEW},
+        {"PPO residual with curriculum": 3, "PPO": 3, "PPO from clone": 3},
     ),
     "full": Budget(
-        5, {"PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000, "SB3 PPO": 5_000_000},
-        2, {"PPO": 5_000_000, "PPO from clone": 2_500_000, "PPO with memory": 1_000_000, "SAC": 500_000,
-            "DDPG": 500_000, "DQN": 500_000}, 512, True,
+        5, {"PPO residual": 4_000_000, "SAC residual": 1_000_000, "PPO residual with curriculum": 4_000_000,
+            "PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000, "SB3 PPO": 5_000_000},
+        2, {"PPO residual": 2_000_000, "SAC residual": 500_000, "PPO": 5_000_000, "PPO from clone": 2_500_000,
+            "PPO with memory": 1_000_000, "SAC": 500_000, "DDPG": 500_000, "DQN": 500_000}, 512, True,
     ),
 }  # fmt: skip
 """`full` fits a night on two cores, `small` half an hour."""
@@ -109,7 +114,8 @@ def plan(
         if not has_tuned(env_id, None):
             wanted = [name for name in wanted if name not in ON_BEST]
         for name in wanted:
-            for seed in range(1, 1 + (seeds or (budget.seeds if proof else budget.other_seeds))):
+            count_of = budget.seeds_of.get(name, budget.seeds) if proof else budget.other_seeds
+            for seed in range(1, 1 + (seeds or count_of)):
                 of = frames or spent.get(name) or max(budget.frames.values())
                 settings = {**LEARNERS[name].settings_on(env_id), **budget.settings.get(name, {})}
                 learned.append(Cell(env_id, name, None, seed, of, count, settings=settings))

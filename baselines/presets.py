@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
-CORRECT_BEST = {"residual": "best", "paired": True}
+CORRECT_BEST: dict[str, Any] = {"residual": "best", "paired": True, "reach": 0.3}
 """Correct the best tuned scripted policy, and learn from what that brings in the same world."""
-PPO_CORRECTS = {**CORRECT_BEST, "num_steps": 60, "learning_rate": 1e-3, "gae_lambda": 0.95, "init_log_std": -1.0}
-SAC_CORRECTS = {**CORRECT_BEST}
+PPO_CORRECTS: dict[str, Any] = {
+    **CORRECT_BEST, "num_envs": 128, "num_steps": 128, "minibatch_size": 4096, "learning_rate": 1e-3,
+    "init_log_std": -1.0, "gae_lambda": 0.95,
+}  # fmt: skip
+"""Few environments and quick steps: what is left to learn is small, and many updates find it sooner."""
+SAC_CORRECTS: dict[str, Any] = {**CORRECT_BEST, "reach": 0.2, "entropy_start": 0.01}
 EASY_FIRST = '[{"until": 0.3, "options": {"realism": {"latency": false}}}, {"until": 1.0}]'
 """A curriculum: lines that take no time for the first three tenths of the training."""
 
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {}
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # Ten quotes a second; whether a fill was good is known after some seconds.
+    "qsl/MarketMaking-v0": {"ppo": {**PPO_CORRECTS, "gae_lambda": 0.97}, "sac": SAC_CORRECTS},
+    # A rollout is a whole parent order, and nothing that it costs is discounted.
+    "qsl/OptimalExecution-v0": {
+        "ppo": {**PPO_CORRECTS, "num_steps": 60, "minibatch_size": 1920, "gamma": 1.0},
+        "sac": {**SAC_CORRECTS, "num_steps": 60},
+    },
+    # What is bought is sold again within a few steps, so there is little luck that a twin could take off.
+    "qsl/CrossVenueArbitrage-v0": {"ppo": {**PPO_CORRECTS, "paired": False}, "sac": SAC_CORRECTS},
+    # Episodes end early by ruin, and what is held pays late.
+    "qsl/DirectionalTrading-v0": {
+        "ppo": {**PPO_CORRECTS, "gamma": 0.98, "gae_lambda": 0.9, "init_log_std": -2.0, "checkpoint_every": 10},
+        "sac": SAC_CORRECTS,
+    },
+}
 """Environment -> algorithm, as `qsl train` calls it -> settings."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import ppo
+from baselines import ppo, rollouts
 from baselines.acting import NetworkPolicy
 from baselines.cloning import imitate, watch
 from baselines.curriculum import Course, Stage, stages_of
@@ -80,7 +80,7 @@ def test_a_course_makes_each_stage_when_it_begins():
 @pytest.mark.parametrize("overlap", [False, True])
 def test_a_run_goes_through_its_stages_and_resumes_inside_one(tmp_path, monkeypatch, overlap):
     """Six updates, the second stage from the fourth on; new worlds begin with it, and the bits are those of one run."""
-    monkeypatch.setattr(ppo, "make_envs", lambda env_id, n, options, split, threads: Recorded(n, **options))
+    monkeypatch.setattr(rollouts, "make_envs", lambda env_id, n, options, split, threads: Recorded(n, **options))
     Recorded.made = []
     stages = json.dumps([{"until": 0.5, "options": {"easy": True}}, {"until": 1.0}])
     given = {"env_options": '{"base": 1}', "curriculum": stages, "total_frames": 6 * 256, "checkpoint_every": 4}

@@ -87,7 +87,7 @@ def test_rewards_are_what_is_earned_beyond_the_twin():
 
 
 def test_both_begin_the_next_world_when_the_learner_is_ruined():
-    """It trades as much as it can and is ruined before the base: from then on it does nothing, and earns what it does."""
+    """It trades all it can and is ruined before the base: from then on it changes nothing, and both earn alike."""
     options = {"max_loss": 150.0, "session_ns": 6_000_000_000}
     first = make("qsl/CrossVenueArbitrage-v0", **options)
     base = build("consensus", Desk.of(first))

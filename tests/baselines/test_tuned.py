@@ -8,6 +8,8 @@ import pytest
 
 from baselines import tuned
 from baselines.policies.library import DESKS, POLICIES, names_for
+from baselines.portable import hash_of
+from baselines.tasks import Task
 from benchmarks import reference_scores
 from qsl_envs.front_door import LADDER
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
@@ -31,6 +33,16 @@ def test_what_comes_with_the_package(env_id, role):
     best = tuned.best(env_id, role)
     difference = policies[best.name]["validation"]["minus_do_nothing"]
     assert best.beats_doing_nothing == (difference[1] > 0)
+
+
+@pytest.mark.parametrize(("env_id", "role"), sorted(DESKS, key=str))
+def test_what_was_tuned_is_the_environment_of_today(env_id, role):
+    """Parameters that were found in another market or for another task say nothing: tune again (`qsl tune`)."""
+    envs = Task(env_id, role).make(1)
+    try:
+        assert tuned.read(env_id, role)["about"]["config_hash"] == hash_of(getattr(envs, "inner", envs))
+    finally:
+        envs.close()
 
 
 def test_the_front_doors_thresholds_can_be_reached_and_are_not_given():
