@@ -21,7 +21,11 @@ EASY_FIRST = '[{"until": 0.3, "options": {"realism": {"latency": false}}}, {"unt
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Ten quotes a second; whether a fill was good is known after some seconds.
-    "qsl/MarketMaking-v0": {"ppo": {**PPO_CORRECTS, "gae_lambda": 0.97}, "sac": SAC_CORRECTS},
+    "qsl/MarketMaking-v0": {
+        "ppo": {**PPO_CORRECTS, "gae_lambda": 0.97},
+        "sac": {**SAC_CORRECTS, "return_steps": 20, "gamma": 0.97, "entropy_start": 0.001, "entropy_target": -2.0,
+                "learning_rate": 5e-4},
+    },
     # A rollout is a whole parent order, and nothing that it costs is discounted.
     "qsl/OptimalExecution-v0": {
         "ppo": {**PPO_CORRECTS, "num_steps": 60, "minibatch_size": 1920, "gamma": 1.0},
@@ -32,9 +36,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Episodes end early by ruin, and what is held pays late.
     "qsl/DirectionalTrading-v0": {
         "ppo": {**PPO_CORRECTS, "gamma": 0.98, "gae_lambda": 0.9, "init_log_std": -2.0, "checkpoint_every": 10},
-        "sac": SAC_CORRECTS,
+        "sac": {**SAC_CORRECTS, "return_steps": 10, "gamma": 0.97},
     },
-}
+}  # fmt: skip
 """Environment -> algorithm, as `qsl train` calls it -> settings."""
 
 
