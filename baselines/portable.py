@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `scripted` | the manifest: a name of the library and its parameters | no |
 | `actor` | `policy.pt`: the plain values of an `ActorSpec` and tensors | no: read with `weights_only` |
+| `residual` | the same, and in the manifest the scripted policy that the network corrects | no |
 | `sb3` | `model.zip`, `vecnormalize.pkl` where there is one | yes: pickled, only with `trust` |
 
 Other packages bring kinds through the entry-point group `qsl.policies`: name -> "module:function", a function of

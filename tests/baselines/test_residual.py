@@ -8,16 +8,20 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from baselines import ppo, sac
+from baselines import ddpg, ppo, ppo_lstm, sac
+from baselines.benchmark import PROOF
 from baselines.cloning import teacher_of
+from baselines.command_train import settings_of
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, names_for
 from baselines.portable import load_actor, load_policy, read_manifest
+from baselines.presets import PRESETS
 from baselines.residual import EARNED, ResidualPolicy, ResidualVectorEnv
 from baselines.rollouts import envs_of
 from qsl_envs.errors import ConfigError
 
 SHORT = {"session_ns": 3_000_000_000}
+KINDS = {"ppo": ppo.Args, "sac": sac.Args}
 PLACES = ("MarketMaking", "OptimalExecution", "OrderRouting", "CrossVenueArbitrage", "DirectionalTrading")
 CASES = [
     (f"qsl/{place}-v0", name)
@@ -144,6 +148,31 @@ def test_a_saved_correction_acts_as_it_learned(trainer, tmp_path):
             action = actor.act(torch.from_numpy(told))[0].numpy()
         told, same, *_ = wide.step(action)
         np.testing.assert_allclose(reward, same, atol=1e-6)
+
+
+@pytest.mark.parametrize("trainer", [ddpg, ppo_lstm])
+def test_other_trainers_correct_too(trainer, tmp_path):
+    args = trainer.Args(env_id="qsl/OptimalExecution-v0", env_options='{"session_ns": 3000000000}', residual="TWAP",
+                        smoke=True, out=str(tmp_path))  # fmt: skip
+    trainer.train(args, tell=lambda share, text: None)
+    envs = make(args.env_id)
+    policy = load_policy(tmp_path / "policy", envs)
+    policy.reset(np.arange(4))
+    assert isinstance(policy, ResidualPolicy) and policy.parameters()["base"] == "TWAP"
+    assert policy(envs.reset(seed=0)[0]).shape == envs.action_space.shape
+
+
+def test_presets_are_settings_that_trainers_take():
+    """And those of the proof environments correct the best tuned policy, as their pages say."""
+    for env_id, by_algorithm in PRESETS.items():
+        for algorithm, settings in by_algorithm.items():
+            args = settings_of(KINDS[algorithm], algorithm, env_id, False, [])
+            assert {key: getattr(args, key) for key in settings} == settings and args.residual == "best"
+    assert set(PRESETS) == set(PROOF)
+    plain = settings_of(ppo.Args, "ppo", "qsl/OrderRouting-v0", False, [])
+    assert plain.residual == "" and plain.num_envs == ppo.Args().num_envs
+    back = settings_of(ppo.Args, "ppo", "qsl/OptimalExecution-v0", False, ["--residual", "", "--no-paired"])
+    assert (back.residual, back.paired, back.gamma) == ("", False, 1.0)
 
 
 def test_what_cannot_be():
