@@ -159,7 +159,8 @@ def _outcomes(cells: Sequence[Cell], workers: int, ray_address: str | None) -> I
         for cell in cells:
             yield cell, run_cell(cell)
     else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=8) as pool:
+        # Not with `max_tasks_per_child`: where all workers reach it at once, no new one is started (gh-115634).
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             jobs = {pool.submit(run_cell, cell): cell for cell in cells}
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
