@@ -1,4 +1,4 @@
-"""The tables of self-play on the full book: the preset `makers` over seeds, trained here and judged on unseen worlds.
+"""The tables of self-play on the full book: presets over seeds, trained here and judged on unseen worlds.
 
 A claim about quality, not speed. Runs stand in `runs/self_play`: one that was interrupted goes on where it was, one
 that is finished is read. On one kind of machine the rows are always the same.
@@ -20,7 +20,13 @@ from leagues.training import train
 from leagues.training_config import LeagueConfig, load_config
 from qsl_envs.settings import from_dict, to_dict
 
-PRESET, SEEDS = "makers", (1, 2, 3)
+RUNS = (
+    ("makers", "league", (1, 2, 3)),
+    ("makers-takers", "league", (1, 2, 3)),
+    ("makers-tuned", "league", (1,)),
+    ("makers-tuned", "psro", (1,)),
+)
+"""Preset, method, seeds."""
 
 
 @functools.cache
@@ -28,15 +34,22 @@ def reports(smoke: bool) -> list[dict[str, Any]]:
     """The judgment of every seed."""
     if smoke:
         with tempfile.TemporaryDirectory() as folder:
-            return [train(shrunk(load_config(PRESET)), Path(folder) / "run", tell=lambda share, text: None)]
+            return [train(shrunk(load_config("makers")), Path(folder) / "run", tell=lambda share, text: None)]
     found = []
-    for seed in SEEDS:
-        out = ROOT / "runs" / "self_play" / f"{PRESET}-{seed}"
-        config = load_config(PRESET, seed=seed)
-        place = out / "report.json"
-        found.append(json.loads(place.read_text()) if place.is_file()
-                     else train(config, out, resume=(out / "config.yaml").is_file()))  # fmt: skip
+    for preset, method, seeds in RUNS:
+        for seed in seeds:
+            out = ROOT / "runs" / "self_play" / f"{preset}-{method}-{seed}"
+            config = load_config(preset, method=method, seed=seed)
+            place = out / "report.json"
+            found.append(json.loads(place.read_text()) if place.is_file()
+                         else train(config, out, resume=(out / "config.yaml").is_file()))  # fmt: skip
     return found
+
+
+def title(report: dict[str, Any]) -> str:
+    """How tables call a run: the preset, and PSRO where it is not a league."""
+    about = report["about"]
+    return about["name"] if about["method"] == "league" else f"{about['name']}, {about['method'].upper()}"
 
 
 def shrunk(config: LeagueConfig) -> LeagueConfig:
@@ -59,7 +72,8 @@ def self_play_ladder(smoke: bool) -> list[Row]:
         for k, name in enumerate(ladder):
             rows.append(
                 Row(**{
-                    "seed": report["about"]["seed"], "agent": name, "frames": report["about"]["frames"],
+                    "run": title(report), "seed": report["about"]["seed"], "agent": name,
+                    "frames": report["about"]["frames"],
                     "among the first": shown(report["payoffs"][k][0]),
                     "lead over the first": shown(report["leads"][k][0]),
                     "among the last": shown(report["payoffs"][k][-1]),
@@ -88,7 +102,7 @@ def self_play_held_out(smoke: bool) -> list[Row]:
             for focal in found["visitor"]:
                 rows.append(
                     Row(**{
-                        "seed": report["about"]["seed"], "population": population, "focal": focal,
+                        "run": title(report), "seed": report["about"]["seed"], "population": population, "focal": focal,
                         "native": shown(found["native"]), "as visitor": shown(found["visitor"][focal]),
                         "over the native": shown(found["over native"][focal]),
                     })
@@ -98,7 +112,7 @@ def self_play_held_out(smoke: bool) -> list[Row]:
 
 def each(smoke: bool, part: str, columns: Callable[[dict[str, Any]], dict[str, str]]) -> list[Row]:
     """A row for every seed and entry of a part of the reports."""
-    return [Row(seed=report["about"]["seed"], agent=name, **columns(found))
+    return [Row(run=title(report), seed=report["about"]["seed"], agent=name, **columns(found))
             for report in reports(smoke) for name, found in report[part].items()]  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from baselines.ray_pool import RayPool
 from evolve.fast import Outcome
 from evolve.genome import BOOL, CATEGORICAL, FIXED, FLOAT, Genome
 from evolve.loop import Judged
@@ -83,9 +84,11 @@ class AgentSpec:
                 require(gene.type != BOOL, f"genome.{gene.name}", "type", f"{FLOAT}: a weight", gene.type)
 
     def evaluator(self, genome: Genome, objectives: tuple[Objective, ...], split: str, count: int, *,
-                  workers: int = 1, folder: Path | None = None) -> AgentEvaluator:  # fmt: skip
+                  workers: int = 1, folder: Path | None = None,
+                  ray_address: str | None = None) -> AgentEvaluator:  # fmt: skip
         """Measures genomes on worlds of a split."""
-        return AgentEvaluator(self, genome, objectives, split, count, workers=workers, folder=folder)
+        return AgentEvaluator(self, genome, objectives, split, count, workers=workers, folder=folder,
+                              ray_address=ray_address)  # fmt: skip
 
     def job(self, values: Mapping[str, Any], effort: float, split: str, count: int, folder: Path) -> dict[str, Any]:
         """One training and measuring run in plain values."""
@@ -145,20 +148,26 @@ class AgentEvaluator:
         split, count: worlds that a trained agent is measured on.
         workers: processes; the results do not depend on it.
         folder: where runs are kept; None: a temporary one.
+        ray_address: of a Ray cluster ("auto", "local" or host:port) that trains in place of processes; it must see the
+            folder.
     """
 
     metric_names = METRIC_NAMES
 
     def __init__(self, spec: AgentSpec, genome: Genome, objectives: tuple[Objective, ...], split: str, count: int, *,
-                 workers: int = 1, folder: Path | None = None):  # fmt: skip
+                 workers: int = 1, folder: Path | None = None, ray_address: str | None = None):  # fmt: skip
         require(workers >= 1, "evolve", "workers", ">= 1", workers)
         self.spec, self.genome, self.objectives = spec, genome, objectives
         self.split, self.count, self.workers = split, count, workers
         self.names = tuple(objective.name for objective in objectives)
         self.signs = np.array([objective.sign for objective in objectives])
-        self._own = tempfile.TemporaryDirectory() if folder is None else None
-        self.folder = Path(self._own.name) if self._own else Path(folder)  # type: ignore[arg-type]
-        self._pool: ProcessPoolExecutor | None = None
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        if folder is None:
+            self._own = tempfile.TemporaryDirectory()
+            folder = Path(self._own.name)
+        self.folder = folder
+        self._pool: ProcessPoolExecutor | RayPool | None = None
+        self.ray_address = ray_address
         for objective in objectives:
             if objective.worst_over:
                 self.labels(objective.worst_over)
@@ -228,7 +237,9 @@ class AgentEvaluator:
         return [found[json.dumps(job, sort_keys=True)] for job in jobs]
 
     def _submit(self, job: dict[str, Any]):
-        if self._pool is None:
+        if self._pool is None and self.ray_address:
+            self._pool = RayPool(self.ray_address)
+        elif self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_one_thread)
         return self._pool.submit(run_job, job)

@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with", dest="studies", nargs="*", default=[], choices=STUDIES, help="studies beside it")
     parser.add_argument("--runs", type=int, default=400, help="searches of the fair game (default 400)")
     parser.add_argument("--frames", type=int, default=300_000, help="of each training run of `learning`")
+    grid = "points of `survival` as YAML: see evolve.discovery.survival.Grid (default: 16 points)"
+    parser.add_argument("--grid", type=Path, metavar="FILE", help=grid)
     parser.add_argument("--only", action="store_true", help="the studies alone, with the alphas that the folder has")
     parser.add_argument("--out", type=Path, default=Path("runs/discover"), help="folder (default runs/discover)")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
@@ -136,9 +138,10 @@ def study(name: str, config: Any, alphas: list[Any], starts: list[Any], args: ar
     from evolve.discovery.fair_game import fair_game
     from evolve.discovery.planted import planted
     from evolve.discovery.survival import Grid, survival
+    from qsl_envs.settings import load_yaml
 
     if name == "survival":
-        return survival(alphas, config, Grid(), tell)
+        return survival(alphas, config, load_yaml(Grid, args.grid) if args.grid else Grid(), tell)
     if name == "ablation":
         return ablation(config, tell)
     if name == "planted":

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generations", type=int, help="in place of the spec's")
     parser.add_argument("--seed", type=int, help="of the search, in place of the spec's")
     parser.add_argument("--workers", type=int, default=1, help="threads, or processes for agents; changes no result")
+    parser.add_argument("--ray", metavar="ADDRESS", help="train agents on a Ray cluster: auto, local, or host:port")
     parser.add_argument("--memory-mb", type=float, default=256.0, help="results of one wave; changes no result")
     parser.add_argument("--control", default="random", help="random, halving or none: beside it, of the same budget")
     parser.add_argument("--out", type=Path, help="folder (default runs/evolve/NAME)")
@@ -68,7 +69,8 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "spec.yaml").write_text(yaml.safe_dump(spec.to_dict(), sort_keys=False))
-    evaluator = spec.evaluator(workers=args.workers, folder=out / "agents", memory_mb=args.memory_mb)
+    means = {"workers": args.workers, "folder": out / "agents", "memory_mb": args.memory_mb, "ray_address": args.ray}
+    evaluator = spec.evaluator(**means)
     name = spec.search.method
     main = Search(spec.search, evaluator, label=spec.label)
     searches = {name: main}
@@ -83,7 +85,7 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
         write_lineage(beside / "lineage.csv", searches[control])
     evaluator.close()
     write_lineage(out / "lineage.csv", main)
-    test = spec.evaluator(TEST, workers=args.workers, folder=out / "agents", memory_mb=args.memory_mb)
+    test = spec.evaluator(TEST, **means)
     found = {label: examine(label, one, test, main.reference) for label, one in searches.items()}
     test.close()
     rows = table(found, evaluator.names, control or name)

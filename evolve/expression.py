@@ -246,7 +246,7 @@ def evaluate(node: Expression, known: Known) -> np.ndarray:
         known: at least the inputs that the tree names.
     """
     if node.op == "":
-        return np.float64(node.value)  # type: ignore[return-value]
+        return np.asarray(node.value, np.float64)
     if not node.args:
         return _bounded(np.asarray(known[node.op], np.float64))
     a, *others = (evaluate(arg, known) for arg in node.args)

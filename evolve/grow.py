@@ -176,12 +176,10 @@ def crossover(rng: np.random.Generator, growth: Growth, a: Alpha, b: Alpha) -> t
         mother, father = a.trees[part], b.trees[part]
         at, there = pick(rng, mother), pick(rng, father)
         from_mother, from_father = list(mother.nodes())[at], list(father.nodes())[there]
-        children = (
-            _grafted(a, part, mother.replaced(at, from_father), growth),
-            _grafted(b, part, father.replaced(there, from_mother), growth),
-        )
-        if children[0] is not None and children[1] is not None:
-            return children  # type: ignore[return-value]
+        daughter = _grafted(a, part, mother.replaced(at, from_father), growth)
+        son = _grafted(b, part, father.replaced(there, from_mother), growth)
+        if daughter is not None and son is not None:
+            return daughter, son
     return a, b
 
 

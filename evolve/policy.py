@@ -160,8 +160,11 @@ def load_program(folder: Path, manifest: dict[str, Any], env: Any, role: str | N
 
     Raises: DataError if the manifest holds no program that can be read, naming it.
     """
+    content = manifest.get("alpha")
+    if not isinstance(content, dict):
+        raise DataError(f"{folder}: its manifest has no `alpha`, a mapping with `kind` and formulas")
     try:
-        alpha = Alpha.from_dict(manifest.get("alpha"), str(manifest.get("name", folder.name)))  # type: ignore[arg-type]
+        alpha = Alpha.from_dict(content, str(manifest.get("name", folder.name)))
     except ConfigError as error:
         raise DataError(f"{folder}: {error}") from error
     return ProgramPolicy(alpha, Desk.of(env, role), gain_scale_of(env, role))

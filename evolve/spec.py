@@ -97,17 +97,19 @@ class EvolveSpec:
         return json.dumps({name: part for name, part in self.to_dict().items() if name != "search"}, sort_keys=True)
 
     def evaluator(self, split: str = VALIDATION, *, workers: int = 1, folder: Path | None = None,
-                  memory_mb: float = 256.0):  # fmt: skip
+                  memory_mb: float = 256.0, ray_address: str | None = None):  # fmt: skip
         """Measures genomes on the worlds of a split: fitness on `validation`, the result on `test`.
 
         Args:
             workers: threads or processes; results do not depend on it.
             folder: where agents keep what they have trained; None: a temporary one.
             memory_mb: of a wave of in-kernel trials.
+            ray_address: of a Ray cluster that trains agents in place of processes.
         """
         count = self.worlds.test_count if split == TEST else self.worlds.count
-        given = {"workers": workers}
-        given |= {"folder": folder} if isinstance(self.subject, AgentSpec) else {"memory_mb": memory_mb}
+        agents = isinstance(self.subject, AgentSpec)
+        given: dict[str, Any] = {"workers": workers}
+        given |= {"folder": folder, "ray_address": ray_address} if agents else {"memory_mb": memory_mb}
         return self.subject.evaluator(self.genome, self.objectives, split, count, **given)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from qsl_envs.errors import require
 from qsl_envs.market.config import MarketConfig
+
+Vary = Callable[[MarketConfig], MarketConfig]
+"""Another market made of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ class TrialWorlds:
         return dataclasses.replace(self, split=split, count=count or self.count, first_seed=first_seed)
 
 
-def grid(base: Sequence[Setting], axis: str, variants: Mapping[str, object]) -> tuple[Setting, ...]:
+def grid(base: Sequence[Setting], axis: str, variants: Mapping[str, Vary]) -> tuple[Setting, ...]:
     """Every setting of `base` under every variant of an axis: name -> function of a MarketConfig.
 
     Example: `grid(settings, "latency", {"near": lambda m: with_latency(m, "maker", 50_000)})`.
@@ -88,7 +91,7 @@ def grid(base: Sequence[Setting], axis: str, variants: Mapping[str, object]) -> 
         for label, vary in variants.items():
             name = f"{setting.name}/{label}" if len(base) > 1 or setting.tags else label
             tags = {**setting.tags, axis: label}
-            made.append(Setting(name=name, market=vary(setting.market), tags=tags))  # type: ignore[operator]
+            made.append(Setting(name=name, market=vary(setting.market), tags=tags))
     return tuple(made)
 
 

@@ -14,17 +14,15 @@ import torch
 
 from baselines import ippo
 from baselines.acting import NetworkPolicy
-from baselines.cloning import STIR, imitate
+from baselines.cloning import imitate
 from baselines.crowds import CrowdCollector, make_crowd, parties_of, spec_of_role
-from baselines.keyed import mix_seats
 from baselines.networks import Actor
 from baselines.ppo import Agent
+from leagues.imitation import watch
 from leagues.players import FunctionPlayer, Player
 from leagues.training_config import ArenaConfig
 from qsl_envs.errors import require
 
-IMITATION_PASSES = 4
-"""Over the frames that an imitating student has watched."""
 SEEDS_APART = 1_000_000
 """Training seed s sees the worlds from s * SEEDS_APART on."""
 
@@ -176,34 +174,19 @@ class Arena:
         mean = float(np.mean(finished)) if finished else float("nan")
         return Session([p.name for p in opponents], *self._games(scored, seat, len(opponents)), losses, mean)
 
-    def imitate(self, student: Student, teacher: Player, seed: int) -> float:
+    def imitate(self, student: Student, teacher: Player, seed: int, passes: int = 4) -> float:
         """Fit a new student to what a teacher does at every seat of the role, on a path beside the teacher's own.
+
+        Args:
+            passes: over the frames watched.
 
         Returns: mean squared difference of actions on the frames watched.
         """
         role, chance = self.config.role, np.random.default_rng((seed, 2))
-        policies = {seat: party[0] for seat, party in self._met("", [teacher]).items()}
-        obs, _ = self.envs.reset(seed=seed * SEEDS_APART)
-        worlds = np.arange(self.config.worlds)
-        for k, policy in enumerate(policies.values()):
-            policy.reset(mix_seats(seed * SEEDS_APART + worlds, k))
-        seen, wanted = [], []
-        for _ in range(self.config.rollout_steps * self.config.rollouts):
-            actions = {name: np.empty((len(worlds), count, *self.envs.action_space(name).shape), np.float32)
-                       for name, count in self.seats.items()}  # fmt: skip
-            for seat, policy in policies.items():
-                name, _, k = seat.rpartition("_")
-                actions[name][:, int(k)] = policy(obs[name][:, int(k)])
-            seen.append(np.array(obs[role]).reshape(-1, obs[role].shape[-1]))
-            wanted.append(actions[role].reshape(len(seen[-1]), -1).copy())
-            stir = STIR * chance.standard_normal(actions[role].shape)
-            actions[role] = np.clip(actions[role] + stir, -1, 1).astype(np.float32)
-            obs, *_ = self.envs.step(actions)
-            ended = ~np.concatenate(list(self.envs.alive.values()), axis=1).any(1)
-            if ended.any():
-                obs, _ = self.envs.reset(options={"reset_mask": ended})
-        frames = torch.tensor(np.concatenate(seen)), torch.tensor(np.concatenate(wanted))
-        return imitate(student.actor, *frames, IMITATION_PASSES, seed)
+        teachers = {seat: party[0] for seat, party in self._met("", [teacher]).items()}
+        steps = self.config.rollout_steps * self.config.rollouts
+        frames = watch(self.envs, teachers, (role,), steps, seed * SEEDS_APART, chance)[role]
+        return imitate(student.actor, *frames, passes, seed)
 
     def _met(self, seat: str, opponents: Sequence[Player]) -> dict[str, list[Any]]:
         """Policies at every seat but the student's, one a block."""

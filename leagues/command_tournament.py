@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--season", metavar="NAME", choices=sorted(seasons()), help=f"one of {', '.join(seasons())}")
     parser.add_argument("--out", type=Path, help="folder of the log and the report (default: runs/tournament/NAME)")
     parser.add_argument("--workers", type=int, default=1, help="processes; the log does not depend on it (default: 1)")
+    parser.add_argument("--ray", metavar="ADDRESS", help="play on a Ray cluster: auto, local, or host:port")
+    train = "first train the agents of a season anew, into OUT, and play with these"
+    parser.add_argument("--train", action="store_true", help=train)
     parser.add_argument("--worlds", type=int, help="worlds of each group, in place of what the file says")
     parser.add_argument(
         "--trust", action="store_true", help="let code run that players name or bring (pickles, classes)"
@@ -47,7 +50,11 @@ def run(args: argparse.Namespace) -> int:
         contests = tuple(dataclasses.replace(contest, worlds=args.worlds) for contest in config.contests)
         config = dataclasses.replace(config, contests=contests)
     out = args.out or Path("runs", "tournament", config.name)
-    log = run_tournament(config, out, args.workers, args.trust, ProgressLine(f"{config.name} "))
+    if args.train:
+        from leagues.schooling import train_agents
+
+        config = train_agents(config, out)
+    log = run_tournament(config, out, args.workers, args.trust, ProgressLine(f"{config.name} "), args.ray)
     print(f"{log.num_rows:,} matches in {out / 'matches.parquet'}")
     if not args.no_report:
         from leagues.report import rate, write_report

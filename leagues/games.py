@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +30,7 @@ def exact(number: float | Fraction) -> Fraction:
     return Fraction(number).limit_denominator(1_000_000)
 
 
-class MarketGame:
+class MarketGame(ABC):
     """A symmetric game with exact payoffs.
 
     Actions are 0 to `num_actions - 1`. A player's strategy is a mixture, float64 (num_actions,); what all players do is
@@ -39,20 +40,28 @@ class MarketGame:
     name: ClassVar[str]
     measure_name: ClassVar[str]
     """What `measure` measures."""
-    num_players: int
-    num_actions: int
 
+    @property
+    @abstractmethod
+    def num_players(self) -> int:
+        """Players."""
+
+    @property
+    @abstractmethod
+    def num_actions(self) -> int:
+        """Actions of each of them."""
+
+    @abstractmethod
     def pay(self, profile: Sequence[int]) -> tuple[Fraction, ...]:
         """Expected payoff of each player, exactly, when player i takes action `profile[i]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure_of(self, profile: Sequence[int]) -> Fraction:
         """What the market is like when the players act so: see `measure_name`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, actions: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         """Play once: realized payoffs float64 (n, players) of actions int64 (n, players); their mean is `pay`."""
-        raise NotImplementedError
 
     @cached_property
     def tables(self) -> list[np.ndarray]:
@@ -146,12 +155,12 @@ class Dealers(MarketGame):
         require(self.patience >= 1, self, "patience", ">= 1 tick", self.patience)
 
     @property
-    def num_players(self) -> int:  # type: ignore[override]
+    def num_players(self) -> int:
         """Dealers."""
         return self.dealers
 
     @property
-    def num_actions(self) -> int:  # type: ignore[override]
+    def num_actions(self) -> int:
         """Half-spreads, 0 to `ticks`."""
         return self.ticks + 1
 
@@ -209,12 +218,12 @@ class Race(MarketGame):
         require(self.cost > 0, self, "cost", "> 0", self.cost)
 
     @property
-    def num_players(self) -> int:  # type: ignore[override]
+    def num_players(self) -> int:
         """Racers."""
         return self.racers
 
     @property
-    def num_actions(self) -> int:  # type: ignore[override]
+    def num_actions(self) -> int:
         """Speeds, 0 to `steps`."""
         return self.steps + 1
 

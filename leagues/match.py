@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from leagues.players import Player, require_role
-from leagues.stage import Stage, neutral_action, rotations, seat_seeds
+from leagues.stage import Stage, neutral_action, seat_seeds
 from qsl_envs.errors import QslError, require
 
 LineUpOf = Mapping[str, Sequence[Player]]
@@ -164,7 +164,7 @@ class Floor:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.seats = stage.seats
-        self.orders = rotations(self.seats, stage.rotate)
+        self.orders = stage.orders
         self.envs = stage.make(stage.worlds * len(self.orders))
         self.roles = tuple(role for role, count in self.seats.items() for _ in range(count))
         self.neutral = {role: self._neutral(role) for role in self.seats}

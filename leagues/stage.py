@@ -40,12 +40,16 @@ class Stage:
     """of a block"""
     rotate: bool = True
     """whether players change seats, and with them lines, within each role"""
+    rotations: int = 0
+    """that a world is played in; 0: as many as any line-up takes. One that repeats itself, a b a b, needs fewer"""
 
     def __post_init__(self) -> None:
         check_types(self)
         known = [entry.env_id for entry in MARL_ENVIRONMENTS]
         require(self.env_id in known, self, "env_id", f"one of {', '.join(known)}", self.env_id)
         require(1 <= self.worlds <= 65_536, self, "worlds", "in [1, 65_536]", self.worlds)
+        require(0 <= self.rotations <= 65_536, self, "rotations", "in [0, 65_536]", self.rotations)
+        require(self.rotate or self.rotations == 0, self, "rotations", "0 where nobody rotates", self.rotations)
         for name in ("num_envs", "autoreset_mode", "split", "copy", "max_episode_steps", "max_cycles"):
             require(name not in self.settings, self, "settings", "without what the stage itself decides", name)
 
@@ -68,6 +72,24 @@ class Stage:
         roles = envs.roles_of(self.settings.get("seats") or {}, {}, None)
         return {role.name: role.num_seats for role in roles}
 
+    @property
+    def orders(self) -> np.ndarray:
+        """Who of the line-up sits where: see `rotations`."""
+        return rotations(self.seats, self.rotate, self.rotations)
+
+    def fair_to(self, line_up: LineUp) -> bool:
+        """Whether every player of a line-up sits at every seat of its role equally often."""
+        names = [name for part in line_up.values() for name in part]
+        first = 0
+        for part in line_up.values():
+            here = np.array(names)[self.orders[:, first : first + len(part)]]
+            for name in set(part):
+                times = (here == name).sum(0)
+                if (times != times[0]).any():
+                    return False
+            first += len(part)
+        return True
+
     def make(self, num_envs: int) -> Any:
         """The batched environment, which begins anew in the step after an end."""
         return qsl_envs.make_marl_vec(
@@ -75,14 +97,14 @@ class Stage:
         )
 
 
-def rotations(seats: Mapping[str, int], rotate: bool = True) -> np.ndarray:
+def rotations(seats: Mapping[str, int], rotate: bool = True, count: int = 0) -> np.ndarray:
     """Who of the line-up sits where: int64 (rotation, seat), all roles one behind the other.
 
     In rotation q the players of a role with n seats have moved on by q mod n seats. There are as many rotations as it
     takes until each player has sat at each seat of its role equally often: the least common multiple of the numbers of
-    seats.
+    seats. Or `count` of them.
     """
-    count = math.lcm(*seats.values()) if rotate else 1
+    count = (count or math.lcm(*seats.values())) if rotate else 1
     rows = []
     for q in range(count):
         row, first = [], 0

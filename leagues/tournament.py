@@ -7,9 +7,11 @@ what. A block that is finished is one file; the log is those files in the order 
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing as mp
 from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -17,12 +19,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from baselines.ray_pool import RayPool
 from leagues.match import Floor
 from leagues.match_log import SCHEMA, read_log, rows_of, write_log
 from leagues.players import Player, seat_player
 from leagues.tournament_config import ContestConfig, TournamentConfig
 from qsl_envs.errors import ConfigError, DataError, QslError, require
-from qsl_envs.settings import to_dict
+from qsl_envs.settings import from_dict, to_dict
 
 Tell = Callable[[float, str], None]
 """Takes the share that is done and a line about it."""
@@ -97,13 +100,15 @@ class Worker:
 
 
 def run_tournament(config: TournamentConfig, out: str | Path, workers: int = 1, trust: bool = False,
-                   tell: Tell | None = None) -> pa.Table:  # fmt: skip
+                   tell: Tell | None = None, ray_address: str | None = None) -> pa.Table:  # fmt: skip
     """Play all matches that are not played yet; returns the match log, which is also written to `out/matches.parquet`.
 
     Args:
         out: folder. `tournament.json` says what is played there; a finished block is a file in `blocks`.
         workers: processes; 1: this one alone.
         trust: whether code that players name or bring may run.
+        ray_address: of a Ray cluster ("auto", "local" or host:port) that plays the blocks in place of processes; it
+            must find the files of players.
     Raises: ConfigError if another tournament was begun in the folder, or a player cannot play; DataError for players'
         files that are missing or corrupted.
     """
@@ -115,7 +120,10 @@ def run_tournament(config: TournamentConfig, out: str | Path, workers: int = 1, 
     if left:
         lead = Worker(config, trust)
         lead.check()
-        play = _alone(lead, left) if workers == 1 else _together(config, trust, left, workers)
+        if ray_address:
+            play = _on_ray(config, trust, left, ray_address)
+        else:
+            play = _alone(lead, left) if workers == 1 else _together(config, trust, left, workers)
         for done, (block, table) in enumerate(play, len(blocks) - len(left) + 1):
             write_log(_file(out, block), table, _about(config, block))
             if tell:
@@ -223,6 +231,26 @@ def _together(
     finally:
         for process in pipes.values():
             process.terminate()
+
+
+def _on_ray(
+    config: TournamentConfig, trust: bool, blocks: list[Block], address: str
+) -> Iterator[tuple[Block, pa.Table]]:
+    """Blocks as a Ray cluster finishes them."""
+    pool, plain = RayPool(address), json.dumps(to_dict(config))
+    jobs = {pool.submit(_play_there, plain, trust, block): block for block in blocks}
+    for job in as_completed(jobs):
+        yield jobs[job], job.result()
+
+
+def _play_there(plain: str, trust: bool, block: Block) -> pa.Table:
+    """A task of a cluster: a process there keeps its markets and players from block to block."""
+    return _worker(plain, trust).play(block)
+
+
+@functools.lru_cache(maxsize=1)
+def _worker(plain: str, trust: bool) -> Worker:
+    return Worker(from_dict(TournamentConfig, json.loads(plain)), trust)
 
 
 def _receive(pipe: Connection, process: Any) -> tuple[Block, pa.Table]:

@@ -51,7 +51,10 @@ class ContestConfig:
         for spec in self.players:
             if spec.role not in ("", self.role):
                 raise ConfigError(f"player {spec.name!r} plays {spec.role}, not {self.role!r} of contest {self.name!r}")
-        self.groups()
+        for group in self.groups():
+            fair = self.stage.rotations == 0 or self.stage.fair_to(self.seated(group))
+            require(fair, self.stage, "rotations", f"enough for {' / '.join(group)} to sit at all seats equally often",
+                    self.stage.rotations)  # fmt: skip
 
     def groups(self) -> list[tuple[str, ...]]:
         """Contestants that meet."""

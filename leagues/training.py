@@ -32,14 +32,23 @@ def train(config: LeagueConfig, out: str | Path, *, resume: bool = False, tensor
     Returns: the judgment, plain values; it also stands in `out` as report.json and report.md.
     Raises: ConfigError for settings that cannot be, or a folder with another run in it.
     """
-    shop = Workshop(config, Path(out), total_sessions(config), resume=resume, tell=tell or ProgressLine(),
-                    tensorboard=tensorboard, track=track, wandb_project=wandb_project)  # fmt: skip
+    shop = open_shop(config, out, resume=resume, tell=tell or ProgressLine(), tensorboard=tensorboard, track=track,
+                     wandb_project=wandb_project)  # fmt: skip
     try:
-        warm_up(shop)
-        mains = league(shop) if config.method == "league" else respond(shop)
-        return judge(shop, mains)
+        return judge(shop, learn(shop))
     finally:
         shop.log.close()
+
+
+def open_shop(config: LeagueConfig, out: str | Path, **given: Any) -> Workshop:
+    """The workshop of a run; `given` goes to `leagues.workshop.Workshop`."""
+    return Workshop(config, Path(out), total_sessions(config), **given)
+
+
+def learn(shop: Workshop) -> list[str]:
+    """All of the learning; returns the first main's checkpoints, or PSRO's population, oldest first."""
+    warm_up(shop)
+    return league(shop) if shop.config.method == "league" else respond(shop)
 
 
 def total_sessions(config: LeagueConfig) -> int:
@@ -60,7 +69,8 @@ def warm_up(shop: Workshop) -> None:
 
     student = shop.student(START)
     if config.imitate and not student.taught:
-        shop.facts["imitated"] = shop.arena.imitate(student, shop.scripted[config.imitate], config.seed)
+        shop.facts["imitated"] = shop.arena.imitate(student, shop.scripted[config.imitate], config.seed,
+                                                       config.imitation_passes)  # fmt: skip
     shop.drill(START, "", config.warm_up, opponents)
     shop.enter(START, shop.student(START), START, START)
 

@@ -190,6 +190,8 @@ class LeagueConfig:
     """scripted players of the league's role that are in the pool from the start"""
     imitate: str = ""
     """name of a starter that the first network is fitted to before it learns; empty: it begins from nothing"""
+    imitation_passes: int = 4
+    """over the frames that it watches then: more make a better copy"""
     warm_up: int = 8
     """sessions in which the first network learns, against the starters (against itself without any)"""
     critic_sessions: int = 0
@@ -204,6 +206,7 @@ class LeagueConfig:
         require(self.method in METHODS, self, "method", f"one of {', '.join(METHODS)}", self.method)
         require(0 <= self.seed < 2**31, self, "seed", "in [0, 2^31)", self.seed)
         require(self.warm_up >= 1, self, "warm_up", ">= 1", self.warm_up)
+        require(self.imitation_passes >= 1, self, "imitation_passes", ">= 1", self.imitation_passes)
         for name in LEAGUE_ARGS:
             require(name not in self.learner, self, "learner", "without what the league decides", name)
         require(0 <= self.critic_sessions <= self.warm_up, self, "critic_sessions", "in [0, warm_up]",

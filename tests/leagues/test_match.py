@@ -41,6 +41,17 @@ def test_rotations_give_each_player_each_seat_of_its_role_equally_often():
     assert rotations({"maker": 4}, rotate=False).tolist() == [[0, 1, 2, 3]]
 
 
+def test_a_line_up_that_repeats_itself_needs_fewer_rotations():
+    whole = dataclasses.replace(MAKERS, worlds=3)
+    half = dataclasses.replace(whole, rotations=2)
+    four = [maker("a", 1.0), maker("b", 3.0)]
+    line_up = {"maker": [four[0], four[1], four[0], four[1]]}
+    found, told = play_match(whole, line_up), play_match(half, line_up)
+    assert told.pnl.shape[1] == 2 and found.pnl.shape[1] == 4
+    assert all(np.array_equal(found.means()[name], told.means()[name]) for name in "ab")
+    assert half.fair_to({"maker": ["a", "b", "a", "b"]}) and not half.fair_to({"maker": ["a", "a", "b", "b"]})
+
+
 def test_seat_seeds_differ_by_world_and_seat():
     seeds = seat_seeds(np.arange(50)[:, None], np.arange(8)[None])
     assert len(np.unique(seeds)) == 400 and (seeds >= 0).all()
