@@ -174,6 +174,8 @@ def test_presets_are_settings_that_trainers_take():
     assert plain.residual == "" and plain.num_envs == ppo.Args().num_envs
     back = settings_of(ppo.Args, "ppo", "qsl/OptimalExecution-v0", False, ["--residual", "", "--no-paired"])
     assert (back.residual, back.paired, back.gamma) == ("", False, 1.0)
+    cloned = settings_of(ppo.Args, "ppo", "qsl/OptimalExecution-v0", False, ["--clone", "best"], plain=True)
+    assert (cloned.residual, cloned.clone, cloned.gamma) == ("", "best", ppo.Args().gamma)
 
 
 def test_what_cannot_be():
