@@ -14,9 +14,11 @@ import numpy as np
 
 import qsl_envs
 from benchmarks.report import Row, main
+from qsl_envs.envs.step import step_rows
 from qsl_envs.registration import ENVIRONMENTS
 
-AVELLANEDA_STOIKOV = "qsl/AvellanedaStoikov-v0"
+AVELLANEDA_STOIKOV, MARKET_MAKING = "qsl/AvellanedaStoikov-v0", "qsl/MarketMaking-v0"
+DAY_NS = 86_400_000_000_000
 
 
 def vector_rates(env_id: str, num_envs: int, threads: int, env_steps: int, rounds: int, **settings) -> list[float]:
@@ -73,6 +75,102 @@ def avellaneda_stoikov(smoke: bool) -> list[Row]:
     return rows
 
 
+class KernelClock:
+    """Counts the seconds that an environment spends in its compiled step, the call itself included."""
+
+    def __init__(self, envs) -> None:
+        self.core, self.seconds = envs.unwrapped.core, 0.0
+        self.step, self.core.step = self.core.step, self.timed
+
+    def timed(self, actions: np.ndarray, obs: np.ndarray, final_obs: np.ndarray) -> None:
+        """Stands in for `Seats.step`."""
+        start = time.perf_counter()
+        self.step(actions, obs, final_obs)
+        self.seconds += time.perf_counter() - start
+
+
+def environment(smoke: bool) -> list[Row]:
+    """`qsl/MarketMaking-v0`, defaults, random quotes, resets included; the book messages that venues served beside."""
+    sizes = [(1, 1), (64, 1), (1_024, 1), (4_096, 1), (1_024, 2), (4_096, 2)]
+    rows = []
+    for num_envs, threads in sizes[:1] if smoke else sizes:
+        envs = gym.make_vec(MARKET_MAKING, num_envs=num_envs, num_threads=threads, autoreset_mode="SameStep")
+        envs.reset(seed=0)
+        rng = np.random.default_rng(0)
+        actions = rng.uniform(-1, 1, (16, num_envs, 4)).astype(np.float32)
+        steps, rates, shares = 20 if smoke else max(20, 200_000 // num_envs), [], []
+        kernel = KernelClock(envs)
+        for _ in range(2 if smoke else 6):
+            kernel.seconds, start = 0.0, time.perf_counter()
+            for k in range(steps):
+                envs.step(actions[k % 16])
+            seconds = time.perf_counter() - start
+            rates.append(num_envs * steps / seconds)
+            shares.append(kernel.seconds / seconds)
+        messages, rate = messages_per_step(min(num_envs, 64), actions), statistics.median(rates[1:])
+        rows.append(
+            Row(
+                envs=num_envs,
+                threads=threads,
+                k_steps_per_s=rate / 1e3,
+                best=max(rates) / 1e3,
+                must=230.0 if (num_envs, threads) == (1_024, 1) else None,
+                messages_per_step=messages,
+                M_messages_per_s=rate * messages / 1e6,
+                share_in_kernel=statistics.median(shares[1:]),
+                KiB_per_env=envs.unwrapped.market.layout.row_bytes / 1024,
+            )
+        )
+        envs.close()
+    return rows
+
+
+def messages_per_step(num_envs: int, actions: np.ndarray) -> float:
+    """Order messages that venues serve in a step, over the first steps of fresh episodes."""
+    envs = gym.make_vec(MARKET_MAKING, num_envs=num_envs)
+    envs.reset(seed=0)
+    for k in range(50):
+        envs.step(actions[k % 16, :num_envs])
+    market = envs.unwrapped.market
+    served = market.arrays.runs.served[: num_envs * market.stride : market.stride].sum()
+    return float(served) / (50 * num_envs)
+
+
+def single_step(smoke: bool) -> list[Row]:
+    """One env through `gym.make`, as it comes and without Gymnasium's checker, beside the kernel's own work."""
+    steps, rounds = (3, 1) if smoke else (200, 30)
+    settings = {"session_ns": DAY_NS, "max_loss": 1e12}
+    kernel = kernel_work(steps, rounds, **settings)
+    rows = []
+    for form, more in (("gym.make(id)", {}), ("gym.make(id, disable_env_checker=True)", {"disable_env_checker": True})):
+        whole = single_latency(MARKET_MAKING, steps, rounds, **settings, **more)
+        rows.append(Row(form=f"`{form}`", us_a_step=whole, us_in_kernel=kernel, us_beyond=whole - kernel, must=10.0))
+    return rows
+
+
+def kernel_work(steps: int, rounds: int, **settings) -> float:
+    """Microseconds that the compiled code of a step of one env works, median of rounds: a call for the env less a call
+    for none, which costs what any call from Python does.
+    """
+    env = gym.make(MARKET_MAKING, **settings)
+    env.reset(seed=0)
+    core = env.unwrapped._vector.core
+    obs, action = np.zeros(core.obs_size, np.float32), env.action_space.sample()
+    taken = []
+    for _ in range(rounds):
+        env.reset(seed=0)
+        seconds = []
+        for last in (1, 0):
+            step_rows(core.market.arrays, core.arrays, action, obs, obs, 0, last, 0)
+            start = time.perf_counter()
+            for _ in range(steps):
+                step_rows(core.market.arrays, core.arrays, action, obs, obs, 0, last, 0)
+            seconds.append(time.perf_counter() - start)
+        taken.append((seconds[0] - seconds[1]) / steps * 1e6)
+    env.close()
+    return statistics.median(taken)
+
+
 def suite(smoke: bool) -> list[Row]:
     """Every environment with a market, defaults, 1,024 envs on one core, random actions, resets included."""
     num_envs, rounds = (2, 1) if smoke else (1_024, 3)
@@ -127,6 +225,7 @@ def agents(smoke: bool) -> list[Row]:
                 envs=num_envs,
                 agents=envs.core.num_seats,
                 k_agent_steps_per_s=statistics.median(rates[1:]) / 1e3,
+                must=1_000.0 if env_id == "qsl/MarketMakers-v0" else None,
                 KiB_per_env=envs.market.layout.row_bytes / 1024,
             )
         )
@@ -135,7 +234,13 @@ def agents(smoke: bool) -> list[Row]:
     return rows
 
 
-TABLES = {"avellaneda_stoikov": avellaneda_stoikov, "suite": suite, "agents": agents}
+TABLES = {
+    "environment": environment,
+    "single_step": single_step,
+    "avellaneda_stoikov": avellaneda_stoikov,
+    "suite": suite,
+    "agents": agents,
+}
 
 if __name__ == "__main__":
     main(TABLES)

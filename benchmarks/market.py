@@ -1,8 +1,7 @@
-"""Whole markets: order messages a second through network, gate, accounts, flow and tapes; environment steps a second.
+"""Whole markets: order messages a second through network, gate, accounts, flow and tapes.
 
-Claim: a market with everything on serves millions of order messages a second a core, and an environment step of about
-20 of them costs a few microseconds. Rounds of all sizes are interleaved and medians quoted, because the machine is
-shared. Books are warm; compiling is outside the clock.
+Claim: a market with everything on serves millions of order messages a second a core. Rounds of all sizes are
+interleaved and medians quoted, because the machine is shared. Books are warm; compiling is outside the clock.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-
-import gymnasium as gym
-import numpy as np
 
 import qsl_envs  # noqa: F401  registers the environments
 from benchmarks.report import Row, main
@@ -30,7 +26,6 @@ from qsl_envs.market.config import (
 from qsl_envs.market.market import Market
 from qsl_envs.network.config import LinkConfig
 
-ENV = "qsl/MarketMaking-v0"
 SESSION_NS = 86_400_000_000_000
 
 
@@ -88,48 +83,6 @@ def market_speed(smoke: bool) -> list[Row]:
         )
         for run in runs
     ]
-
-
-def env_speed(smoke: bool) -> list[Row]:
-    """Steps of the default environment with random quotes, resets included; book messages a step beside them."""
-    sizes = [(1, 1), (64, 1), (1024, 1), (4096, 1), (1024, 2)]
-    rows = []
-    for num_envs, threads in sizes[:1] if smoke else sizes:
-        envs = gym.make_vec(ENV, num_envs=num_envs, num_threads=threads)
-        envs.reset(seed=0)
-        rng = np.random.default_rng(0)
-        actions = rng.uniform(-1, 1, (16, num_envs, 4)).astype(np.float32)
-        steps = 20 if smoke else max(20, 200_000 // num_envs)
-        rates = []
-        for _ in range(2 if smoke else 6):
-            start = time.perf_counter()
-            for k in range(steps):
-                envs.step(actions[k % 16])
-            rates.append(num_envs * steps / (time.perf_counter() - start))
-        rows.append(
-            Row(
-                envs=num_envs,
-                threads=threads,
-                k_steps_per_s=statistics.median(rates[1:]) / 1e3,
-                best=max(rates) / 1e3,
-                messages_per_step=messages_per_step(num_envs),
-                KiB_per_env=envs.unwrapped.market.layout.row_bytes / 1024,
-            )
-        )
-        envs.close()
-    return rows
-
-
-def messages_per_step(num_envs: int) -> float:
-    """Order messages that venues serve in a step, over the first steps of fresh episodes."""
-    envs = gym.make_vec(ENV, num_envs=min(num_envs, 64))
-    envs.reset(seed=0)
-    action = np.zeros((envs.num_envs, 4), np.float32)
-    for _ in range(50):
-        envs.step(action)
-    market = envs.unwrapped.market
-    served = market.arrays.runs.served[: envs.num_envs * market.stride : market.stride].sum()
-    return float(served) / (50 * envs.num_envs)
 
 
 def crowd(count: int, gap_ns: float, size: SizeConfig) -> MarketConfig:
@@ -192,7 +145,7 @@ def memory(smoke: bool) -> list[Row]:
     return [*rows, Row(section="all", KiB=layout.row_bytes / 1024)]
 
 
-TABLES = {"market": market_speed, "population": population_speed, "environment": env_speed, "memory": memory}
+TABLES = {"market": market_speed, "population": population_speed, "memory": memory}
 
 if __name__ == "__main__":
     main(TABLES)

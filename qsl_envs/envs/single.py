@@ -37,8 +37,8 @@ class TradingEnv(gym.Env):
         self.render_mode = render_mode
         self.observation_space = self._vector.single_observation_space
         self.action_space = self._vector.single_action_space
-        self._action = np.zeros((1, len(self._vector.action_names)), np.float32)
-        self._shape = (1, len(self._vector.observation_names))
+        self._action = np.zeros(len(self._vector.action_names), np.float32)
+        self._width = len(self._vector.observation_names)
         self._discrete = isinstance(self.action_space, Discrete)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
@@ -56,13 +56,12 @@ class TradingEnv(gym.Env):
             self._action[0] = self._take_choice(action)
         else:
             action = np.asarray(action)
-            if action.shape != self._action.shape[1:]:
-                require(False, self, "action", f"of shape {self._action.shape[1:]}", action.shape)
-            self._action[0] = action
-        obs = np.empty(self._shape, np.float32)
-        vector.step_into(self._action, obs)
-        reward, terminated, truncated, info = vector.outcome_of_one()
-        return obs[0], reward, terminated, truncated, _first(info) if info else {}
+            if action.shape != self._action.shape:
+                require(False, self, "action", f"of shape {self._action.shape}", action.shape)
+            self._action[:] = action
+        obs = np.empty(self._width, np.float32)
+        reward, terminated, truncated, info = vector.step_one(self._action, obs)
+        return obs, reward, terminated, truncated, _first(info) if info else info
 
     def _take_choice(self, action: Any) -> int:
         count = int(self.action_space.n)  # type: ignore[attr-defined]

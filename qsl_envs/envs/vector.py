@@ -72,6 +72,7 @@ class TradingVectorEnv(NativeVectorEnv):
         seats = self.core.seats[:, AGENT]
         self._reward, self._terminated, self._truncated = seats["reward"], seats["terminated"], seats["truncated"]
         self._ended = np.zeros(n, np.bool_)
+        self._flat_final = self._final_obs.reshape(-1)
         first = market.layout.base("accounts") + AGENT * len(config.symbols)
         self._account_rows = (first + np.arange(n) * market.layout.stride("accounts"))[:, None] + np.arange(
             len(config.symbols)
@@ -249,23 +250,39 @@ class TradingVectorEnv(NativeVectorEnv):
 
     def step_into(self, actions: np.ndarray, obs: np.ndarray) -> None:
         """Step with `checked` actions and write the observations; what was paid and what ended stays in the arrays."""
+        self._check_going()
+        self.core.step(actions.reshape(-1), obs.reshape(-1), self._flat_final)
+        self._keep(obs)
+        self._look()
+
+    def step_one(self, action: np.ndarray, obs: np.ndarray) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Step a vector of one env, in DISABLED mode, without what costs more than a step when there is but one.
+
+        Args:
+            action: float32 (number,), as `checked` gives it.
+            obs: float32 (element,), written; it must stay as it is until the next step.
+        Returns: reward, terminated, truncated, infos.
+        """
+        if self._ended[0] or not self._started:
+            self._check_going()
+        self.core.step(action, obs, self._flat_final)
+        self._keep(obs[None])
+        if self.render_mode is not None:
+            self._look()
+        terminated, truncated = self._terminated.item(0) != 0, self._truncated.item(0) != 0
+        infos = self._step_info() if self._tells else {}
+        if terminated or truncated:
+            self._ended[0] = True
+            self._add_end(infos, self._ended)
+        return self._reward.item(0), terminated, truncated, infos
+
+    def _check_going(self) -> None:
+        """Raises: ResetNeeded before the first reset, and after an end where nothing resets by itself."""
         if not self._started:
             raise ResetNeeded("call reset() before step()")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             ended = np.flatnonzero(self._ended).tolist()
             raise ResetNeeded(f"the episodes of envs {ended} are over; reset them (options={{'reset_mask': mask}})")
-        self.core.step(actions.reshape(-1), obs.reshape(-1), self._final_obs.reshape(-1))
-        self._keep(obs)
-        self._look()
-
-    def outcome_of_one(self) -> tuple[float, bool, bool, dict[str, Any]]:
-        """Reward, terminated, truncated and infos of env 0 after `step_into`."""
-        terminated, truncated = bool(self._terminated[0]), bool(self._truncated[0])
-        infos = self._step_info()
-        if terminated or truncated:
-            self._ended[0] = True
-            self._add_end(infos, self._ended)
-        return float(self._reward[0]), terminated, truncated, infos
 
     def action_masks(self) -> np.ndarray:
         """Which choices change anything, int8 (num_envs, choice): a bid is of no use at the inventory limit, an ask at

@@ -2,7 +2,8 @@
 
 A kernel that takes a NamedTuple of 25 record arrays hands 175 numbers to every function it calls, under a symbol name
 of several kB: compiling that costs minutes. A `Views` object looks the same in Python (`m.orders[i].price`), and is in
-compiled code one address for the arena and one for each array outside it; what `m.orders` is, its type knows.
+compiled code two addresses, which fit into registers: of the arena, and of a table that tells where the arrays outside
+it are; what `m.orders` is, its type knows.
 
     class BookArrays(Views):
         books = inside(BOOK)
@@ -21,6 +22,7 @@ from typing import Any, ClassVar
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel, StructModel
 from numba.core.extending import NativeValue, register_model, typeof_impl, unbox
@@ -30,6 +32,8 @@ from numba.np import numpy_support
 
 CHECKED = bool(numba.config.BOUNDSCHECK)
 """Whether compiled views carry lengths and check indices; the cache keeps such code in a folder of its own."""
+MEMBERS = ("address_arena", "address_table")
+"""What crosses into compiled code."""
 ARENA = "arena"
 """Where a field lives that is a view of the arena."""
 
@@ -58,7 +62,7 @@ class Views:
     FIELDS: ClassVar[dict[str, tuple[str, Any]]] = {}
     """field -> (the store that it lives in, its dtype or Views class)"""
     STORES: ClassVar[tuple[str, ...]] = ()
-    """what crosses into compiled code, an address each: the arena, then every field outside it"""
+    """the arena, then every field outside it; the table tells of each where it lies and how many bytes it has"""
 
     def __init_subclass__(cls) -> None:
         fields = {name: field for name, field in vars(cls).items() if isinstance(field, _Field)}
@@ -72,7 +76,9 @@ class Views:
 
         assert arena.flags.c_contiguous and arena.dtype == np.uint8
         self._kept = (arena, outside)
-        self._address_arena, self._bytes_arena = arena.ctypes.data, arena.nbytes
+        self._table = np.zeros((len(self.STORES), 2), np.uintp)
+        self._address_arena, self._address_table = arena.ctypes.data, self._table.ctypes.data
+        self._table[0] = arena.ctypes.data, arena.nbytes
         for name, (store, kind) in self.FIELDS.items():
             if store != ARENA:
                 array = outside[name]
@@ -93,12 +99,11 @@ class Views:
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         setattr(self, name, array)
-        setattr(self, "_address_" + name, array.ctypes.data)
-        setattr(self, "_bytes_" + name, array.nbytes)
+        self._table[self.STORES.index(name)] = array.ctypes.data, array.nbytes
 
 
 class ViewsType(types.Type):
-    """The compiled type of a Views class: an address for each of its stores.
+    """The compiled type of a Views class: addresses of its arena and of the table of its stores.
 
     Its name tells the layout of the records apart: a kernel on disk that was compiled for another one is not this
     one's, though no file that it imports has changed.
@@ -146,7 +151,7 @@ def _typeof_views(value, c):
 @register_model(ViewsType)
 class _ViewsModel(StructModel):
     def __init__(self, dmm, fe_type):
-        super().__init__(dmm, fe_type, [(name, types.uintp) for name in _members(fe_type)])
+        super().__init__(dmm, fe_type, [(name, types.uintp) for name in MEMBERS])
 
 
 if CHECKED:
@@ -164,16 +169,22 @@ else:
             super().__init__(dmm, fe_type, dmm.lookup(types.uintp).get_value_type())
 
 
-def _members(typ: ViewsType) -> list[str]:
-    """What crosses into compiled code: an address for each store, and its bytes where bounds are checked."""
-    bytes_of = [f"bytes_{store}" for store in typ.cls.STORES] if CHECKED else []
-    return [*(f"address_{store}" for store in typ.cls.STORES), *bytes_of]
+def _told(builder, views, store, column):
+    """What the table says of a store: its address (column 0) or its bytes (1).
+
+    The load is marked as of memory that never changes: while a kernel runs, nobody swaps an array.
+    """
+    word = ir.IntType(64)
+    table = builder.inttoptr(views.address_table, word.as_pointer())
+    number = builder.load(builder.gep(table, [ir.Constant(word, 2 * store + column)]))
+    number.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return number
 
 
 @unbox(ViewsType)
 def _unbox_views(typ, obj, c):
     views = cgutils.create_struct_proxy(typ)(c.context, c.builder)
-    for name in _members(typ):
+    for name in MEMBERS:
         number = c.pyapi.object_getattr_string(obj, "_" + name)
         setattr(views, name, c.unbox(types.uintp, number).value)
         c.pyapi.decref(number)
@@ -195,17 +206,16 @@ class _ViewsAttributes(AttributeTemplate):
 def _get_view(context, builder, typ, value, name):
     views = cgutils.create_struct_proxy(typ)(context, builder, value)
     store, kind = typ.cls.FIELDS[name]
-    address = getattr(views, f"address_{store}")
     if isinstance(kind, type):
         nested = cgutils.create_struct_proxy(kind._numba_type_)(context, builder)
-        nested.address_arena = address
-        if CHECKED:
-            nested.bytes_arena = getattr(views, f"bytes_{store}")
+        nested.address_arena, nested.address_table = views.address_arena, views.address_table
         return nested._getvalue()
+    number = typ.cls.STORES.index(store)
+    address = _told(builder, views, number, 0) if number else views.address_arena
     if not CHECKED:
         return address
     view = cgutils.create_struct_proxy(ViewType(numpy_support.from_dtype(kind)))(context, builder)
-    view.address, size = address, getattr(views, f"bytes_{store}")
+    view.address, size = address, _told(builder, views, number, 1)
     view.items = builder.udiv(size, size.type(kind.itemsize))
     return view._getvalue()
 
