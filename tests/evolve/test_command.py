@@ -17,6 +17,7 @@ import yaml
 
 from evolve.checkpoint import load
 from qsl_envs.cli import main
+from tests.baselines.test_run_files import stand_in
 from tests.evolve.small_spec import SMALL
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -42,9 +43,14 @@ def same(a: Path, b: Path) -> bool:
     return all(equal) and values == other_values
 
 
-def test_what_a_search_leaves_behind(spec, tmp_path, capsys):
-    out = tmp_path / "run"
-    assert main(["evolve", str(spec), "--out", str(out)]) == 0
+def test_what_a_search_leaves_behind(spec, tmp_path, capsys, monkeypatch):
+    out, told = tmp_path / "run", []
+    monkeypatch.setitem(sys.modules, "wandb", stand_in(told))
+    assert main(["evolve", str(spec), "--out", str(out), "--tensorboard", "--track", "--wandb-project", "mine"]) == 0
+    begun = [given for given in told if isinstance(given, dict)]
+    assert [given["project"] for given in begun] == ["mine", "mine"] and told.count("finish") == 2
+    assert len([one for one in told if isinstance(one, tuple) and "hypervolume" in one[1]]) == 8  # with the control's
+    assert len(list(out.glob("events.out.*"))) == 1
     said = capsys.readouterr().out
     assert "than that of random with the same budget" in said and "champion by pnl" in said
     results = json.loads((out / "results.json").read_text())

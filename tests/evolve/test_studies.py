@@ -119,6 +119,12 @@ def test_the_command_writes_trials_alphas_and_a_page(tmp_path, capsys):
     page = (out / "report.html").read_text()
     for heading in ("What was found", "The search itself", "A fair game", "Orders, fills, turnover"):
         assert heading in page and heading in (out / "tables.md").read_text()
+    grid = Grid(latencies=("city",), fees=("free",), regimes=("thin",), venues=(1,), worlds=4,
+                search=SearchConfig(population=4, generations=1))  # fmt: skip
+    save_yaml(grid, tmp_path / "grid.yaml")
+    assert main([*words[:7], "--only", "--with", "survival", "--grid", str(tmp_path / "grid.yaml")]) == 0
+    [point] = json.loads((out / "survival.json").read_text())
+    assert point["place"] == {"latency": "city", "fees": "free", "regime": "thin", "venues": 1}
     before = (out / "result.json").read_bytes()
     assert main([*words[:7], "--resume"]) == 0 and (out / "result.json").read_bytes() == before
     assert main([*words[:5], "--seed", "4", "--resume"]) == 2

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 import pytest
 
 from leagues import command_league
 from qsl_envs.errors import ConfigError
 from qsl_envs.settings import save_yaml
+from tests.baselines.test_run_files import stand_in
 from tests.leagues.tiny import tiny
 
 
@@ -32,10 +34,15 @@ def test_a_game_prints_its_equilibria_and_every_learner(capsys):
     assert all(name in text for name in names) and "spent on speed" in text
 
 
-def test_a_league_runs_from_a_file_and_goes_on_from_its_folder(tmp_path, capsys):
+def test_a_league_runs_from_a_file_and_goes_on_from_its_folder(tmp_path, capsys, monkeypatch):
     save_yaml(tiny(matchmaking={"turns": 1}), tmp_path / "tiny.yaml")
-    out = tmp_path / "run"
-    assert run("run", "--config", str(tmp_path / "tiny.yaml"), "--out", str(out), "--seed", "5") == 0
+    out, told = tmp_path / "run", []
+    monkeypatch.setitem(sys.modules, "wandb", stand_in(told))
+    words = ("--config", str(tmp_path / "tiny.yaml"), "--out", str(out), "--seed", "5", "--tensorboard", "--track")
+    assert run("run", *words) == 0
+    rows = (out / "progress.jsonl").read_text().splitlines()
+    assert len([one for one in told if isinstance(one, tuple) and "episodes" in one[1]]) == len(rows) > 0
+    assert told[-1] == "finish" and len(list(out.glob("events.out.*"))) == 1
     printed = capsys.readouterr().out
     assert "tiny, seed 5" in printed and "left" in printed  # a line of progress, with the time left
     report = (out / "report.json").read_text()
