@@ -91,8 +91,8 @@ def _span(values: list[float]) -> str:
 def evolve_reward(smoke: bool) -> list[Row]:
     """Rewards found by two searches of one budget and the environment's own, each taught to agents of other seeds."""
     values = read_spec(REWARD).to_dict()
-    seeds, frames = ([11], 64) if smoke else ([11, 12, 13, 14, 15], 65_536)
-    values["agent"]["frames"] = 64 if smoke else 65_536
+    seeds, frames = ([11], 64) if smoke else ([11, 12, 13, 14, 15], 131_072)
+    values["agent"]["frames"] = 64 if smoke else 131_072
     values["search"] |= {"population": 4, "generations": 1} if smoke else {"population": 4, "generations": 3}
     if smoke:
         values["agent"]["ppo"] |= {"num_envs": 4, "num_steps": 8, "minibatch_size": 32, "num_epochs": 1}

@@ -25,6 +25,7 @@ RUNS = (
     ("makers-takers", "league", (1, 2, 3)),
     ("makers-tuned", "league", (1,)),
     ("makers-tuned", "psro", (1,)),
+    ("racers", "league", (1,)),
 )
 """Preset, method, seeds."""
 
