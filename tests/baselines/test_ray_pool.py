@@ -110,5 +110,8 @@ def test_training_runs_on_a_cluster_are_those_of_processes(standing, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(WITHOUT_RAY, reason="ray is not installed")
-def test_a_real_cluster_of_this_machine_plays_the_same_tournament(tmp_path):
+def test_a_real_cluster_of_this_machine_gives_the_same(tmp_path):
     the_same_log(small_tournament(worlds=7), tmp_path)
+    here, there = judged(tmp_path / "here"), judged(tmp_path / "there", "local")
+    assert "max_quote_qty" in there.reasons[1]
+    np.testing.assert_array_equal(here.objectives, there.objectives)
