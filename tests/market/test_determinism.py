@@ -13,7 +13,7 @@ import pytest
 
 from qsl_envs.engine.constants import BUY, SELL
 from qsl_envs.errors import ConfigError
-from qsl_envs.market.config import VenueConfig
+from qsl_envs.market.config import PhaseChange, VenueConfig
 from qsl_envs.market.market import Market
 from qsl_envs.network.config import LinkConfig
 from tests.conftest import ROOT
@@ -178,8 +178,21 @@ def test_flow_and_its_cancel_clocks_are_the_same_beside_an_agent_that_trades_har
 
 
 # --- mirror -------------------------------------------------------------------------------------------------------
-def test_a_mirrored_market_is_the_reflected_market():
-    venue = VenueConfig(maker_fee_bps=0, taker_fee_bps=0, maker_lot_fee=-0.002, taker_lot_fee=0.003, service_ns=1_000)
+CALLS = tuple(
+    PhaseChange(at_ns=at * MS, action=action)
+    for at, action in (
+        (0, "call"), (60, "open"), (300, "halt"), (360, "call"), (450, "open"), (600, "call"), (700, "open"),
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"schedule": CALLS}, {"batch_interval_ns": 45 * MS}], ids=["continuous", "calls", "batches"]
+)
+def test_a_mirrored_market_is_the_reflected_market(rules):
+    venue = VenueConfig(
+        maker_fee_bps=0, taker_fee_bps=0, maker_lot_fee=-0.002, taker_lot_fee=0.003, service_ns=1_000, **rules
+    )
     lines = LinkConfig(latency_ns=200_000, jitter="exponential", jitter_ns=50_000, drop_ppm=10_000, fifo=False)
     plain = small(venues=(venue,), participants=(participant(lines=lines, inventory=0),), order_timeout_ns=20 * MS)
     market, image = ready(plain, seed=6), ready(replace(plain, mirror=True), seed=6)
