@@ -61,7 +61,7 @@ class ById:
         run_handles(handle_arrays(self.memory.arena, stream.warm_up, reports), self.memory.h, len(reports))
         self.memory = type(stream.memory)(stream.memory.config, False)
         ids = np.zeros(stream.memory.config.max_orders, np.int64)
-        warm_up = with_ids(stream.warm_up, reports["handle"], ids)
+        warm_up = self.warm_up = with_ids(stream.warm_up, reports["handle"], ids)
         by_handle.rewind()
         by_handle.play()
         self.messages = with_ids(stream.messages, by_handle.reports["handle"], ids)

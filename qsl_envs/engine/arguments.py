@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qsl_envs.engine import words
-from qsl_envs.engine.constants import ADD, GTD, POST_REJECT
+from qsl_envs.engine.constants import ADD, CANCEL, GTC, GTD, LIMIT, POST_REJECT
 from qsl_envs.engine.messages import (
     BAD_OFFSET_BIT,
     HAS_DISPLAY,
@@ -62,8 +62,29 @@ def clamped(value: int) -> int:
     return value if 0 <= value <= 2**31 - 1 else -2
 
 
-def fill_message(owner: object, target: np.ndarray, action: int, order_id: Any, values: dict[str, Any]) -> None:
-    """Write the arguments of one call into a MESSAGE record, given as its 64 bytes (uint8).
+def fill_limit(target: memoryview, order_id: int, side: Any, price: Any, qty: Any) -> bool:
+    """Write a plain limit order into a MESSAGE record; False where an argument wants a closer look."""
+    if type(side) is not str or side not in words.SIDES or type(price) is not int or type(qty) is not int:
+        return False
+    try:
+        MESSAGE_BYTES.pack_into(
+            target, 0, ADD, words.SIDES[side], LIMIT, GTC, 0, 0, HAS_PRICE, order_id, price, qty, 0, 0, 0, 0, 0
+        )
+    except struct.error:
+        return False
+    return True
+
+
+def fill_cancel(target: memoryview, order_id: Any) -> bool:
+    """Write a cancel into a MESSAGE record; False where the number wants a closer look."""
+    if type(order_id) is not int or not INT64_MIN <= order_id <= INT64_MAX:
+        return False
+    MESSAGE_BYTES.pack_into(target, 0, CANCEL, 0, 0, 0, 0, 0, 0, order_id, 0, 0, 0, 0, 0, 0, 0)
+    return True
+
+
+def fill_message(owner: object, target: memoryview, action: int, order_id: Any, values: dict[str, Any]) -> None:
+    """Write the arguments of one call into a MESSAGE record, given as its 64 bytes.
 
     Raises:
         OrderError: a value is not of the documented form.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from qsl_envs.engine import words
-from qsl_envs.engine.arguments import fill_message, whole
+from qsl_envs.engine.answers import Report, Trade
+from qsl_envs.engine.arguments import fill_cancel, fill_limit, fill_message, whole
 from qsl_envs.engine.check import check_book
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import (
@@ -31,50 +31,17 @@ from qsl_envs.engine.ids import find_order
 from qsl_envs.engine.ladder import no_best
 from qsl_envs.engine.listing import list_pending, list_side
 from qsl_envs.engine.memory import BookMemory
-from qsl_envs.engine.messages import MESSAGE, REPORT, TRADE
+from qsl_envs.engine.messages import MESSAGE
 from qsl_envs.engine.phase import indicative
-from qsl_envs.engine.stream import (
-    EXPIRE,
-    FINISHED,
-    FIRST_SEQ,
-    NEED_PARTICIPANTS,
-    NEED_POOL,
-    NEXT,
-    NUM_TRADES,
-    SHIFT,
-    StreamArrays,
-    run_stream,
-    stream_arrays,
-)
+from qsl_envs.engine.runner import Runner, Stream
+from qsl_envs.engine.stream import EXPIRE, SHIFT
 from qsl_envs.engine.views import best_shown, next_shown, queue_ahead, shown_qty
 from qsl_envs.errors import OrderError, require
 
+__all__ = ["OrderBook", "Report", "Trade"]
+
 FIRST_POOL = 1024
 """Slots that a book without `max_orders` starts with."""
-
-
-class Trade(NamedTuple):
-    """One execution, at the resting order's price. In an uncross the maker is the buy."""
-
-    seq: int
-    maker_order_id: int
-    taker_order_id: int
-    price: int
-    qty: int
-
-
-class Report(NamedTuple):
-    """What became of a message. `status`: ack, partial, fill, canceled, reject; `reason`: of `Reason`, or empty."""
-
-    status: str
-    reason: str
-    filled_qty: int
-    leaves_qty: int
-    notional: int
-    """sum of price x qty of the own fills"""
-    order_id: int
-    trades: tuple[Trade, ...]
-    """every trade that the message caused, those of triggered stops included"""
 
 
 class OrderBook:
@@ -116,13 +83,10 @@ class OrderBook:
         grows = config is None and max_orders is None
         base = config if config is not None else EngineConfig(max_orders=FIRST_POOL)
         fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
-        self._memory = BookMemory(EngineConfig(**(fields | settings | {"publish": False})), grows)
-        self._seq = 0
+        self._runner = Runner(BookMemory(EngineConfig(**(fields | settings | {"publish": False})), grows))
         self._next_id = 1
-        self._now_ns = 0
-        self._single = _Stream(np.zeros(1, MESSAGE), np.zeros(1, REPORT), self._trade_room())
-        self._single_bytes = self._single.messages.view(np.uint8)
-        self._bundled: _Stream | None = None
+        self._counts_alone = True
+        """whether every id so far is one that the book counted itself"""
 
     # -- orders ------------------------------------------------------------------------------------------------------
 
@@ -167,10 +131,15 @@ class OrderBook:
             OrderError: an argument is not of this form: a mistake of the program, not of the trader.
         """
         if order_id is None:
-            while self._slot(self._next_id) != NIL:
-                self._next_id += 1
-            order_id = self._next_id
-            self._next_id += 1
+            order_id = self._fresh_id()
+            if (
+                order_type is LIMIT and tif is GTC and stop_price is None and display_qty is None and peg is None
+                and post_only is None and participant is None and offset == 0
+                and fill_limit(self._runner.message, order_id, side, price, qty)
+            ):  # fmt: skip
+                return self._runner.send()
+        else:
+            self._counts_alone = False
         return self._send(
             ADD,
             order_id,
@@ -190,6 +159,8 @@ class OrderBook:
 
     def cancel(self, order_id: int) -> Report:
         """Take an order back. Unknown ids are rejects."""
+        if fill_cancel(self._runner.message, order_id):
+            return self._runner.send()
         return self._send(CANCEL, order_id)
 
     def reduce(self, order_id: int, qty: int) -> Report:
@@ -220,6 +191,7 @@ class OrderBook:
             new_order_id: its name from here on.
             total: what `qty` means.
         """
+        self._counts_alone &= new_order_id is None
         return self._send(
             REPLACE,
             order_id,
@@ -247,8 +219,8 @@ class OrderBook:
     def advance(self, now_ns: int) -> Report:
         """Let time pass: gtd orders whose time has come are cancelled. Time never goes back."""
         whole(self, "now_ns", now_ns)
-        require(now_ns >= self._now_ns, self, "now_ns", f">= {self._now_ns} ns", now_ns, OrderError)
-        self._now_ns = int(now_ns)
+        require(now_ns >= self._runner.now_ns, self, "now_ns", f">= {self._runner.now_ns} ns", now_ns, OrderError)
+        self._runner.now_ns = int(now_ns)
         return self._send(EXPIRE, 0, price=now_ns)
 
     def process(self, messages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -267,8 +239,9 @@ class OrderBook:
         good = isinstance(messages, np.ndarray) and messages.dtype == MESSAGE and messages.ndim == 1
         what = messages.dtype if isinstance(messages, np.ndarray) else type(messages).__name__
         require(good, self, "messages", "a 1-D array of engine.MESSAGE records", what, OrderError)
-        stream = _Stream(np.ascontiguousarray(messages), np.zeros(len(messages), REPORT), self._trade_room())
-        count = self._run(stream)
+        self._counts_alone = False
+        stream = Stream(np.ascontiguousarray(messages), self._memory)
+        count = self._runner.run(stream)
         return stream.reports, stream.trades[:count]
 
     # -- what it shows -----------------------------------------------------------------------------------------------
@@ -378,7 +351,7 @@ class OrderBook:
 
     def snapshot(self) -> bytes:
         """The whole book as bytes."""
-        return self._memory.to_bytes({"seq": self._seq, "next_id": self._next_id, "now_ns": self._now_ns})
+        return self._memory.to_bytes({"seq": self._runner.seq, "next_id": self._next_id, "now_ns": self._runner.now_ns})
 
     def restore(self, data: bytes) -> None:
         """Become the book of a snapshot, its settings included.
@@ -386,9 +359,10 @@ class OrderBook:
         Raises:
             DataError: not a snapshot of this version.
         """
-        self._memory, extra = BookMemory.from_bytes(data)
-        self._bundled = None
-        self._seq, self._next_id, self._now_ns = extra["seq"], extra["next_id"], extra["now_ns"]
+        memory, extra = BookMemory.from_bytes(data)
+        self._runner = Runner(memory, extra["seq"], extra["now_ns"])
+        self._next_id = extra["next_id"]
+        self._counts_alone = False
 
     def check(self) -> None:
         """Assert what must always hold: links, sums, bitmap, best prices, counts, free lists, names."""
@@ -396,58 +370,21 @@ class OrderBook:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    @property
+    def _memory(self) -> BookMemory:
+        return self._runner.memory
+
     def _slot(self, order_id: int) -> int:
         names = self._memory.names
         return int(find_order(names.table, names.state[SHIFT], self._memory.arrays, self._memory.h, order_id))
 
+    def _fresh_id(self) -> int:
+        """The next number that names no order that is alive."""
+        while not self._counts_alone and self._slot(self._next_id) != NIL:
+            self._next_id += 1
+        self._next_id += 1
+        return self._next_id - 1
+
     def _send(self, action: int, order_id: Any, **values: Any) -> Report:
-        fill_message(self, self._single_bytes, action, order_id, values)
-        count = self._run(self._single)
-        order_id, notional, filled_qty, leaves_qty, reason, status = self._single.reports.item()
-        trades = tuple(Trade(*row) for row in self._single.trades[:count].tolist()) if count else ()
-        return Report(
-            words.STATUSES[status], words.reason_word(reason), filled_qty, leaves_qty, notional, order_id, trades
-        )
-
-    def _trade_room(self) -> np.ndarray:
-        """Room for the trades of a stream, to begin with: those of one message at least."""
-        return np.zeros(2 * self._memory.config.max_events, TRADE)
-
-    def _bundle(self, stream: _Stream) -> None:
-        """Make the arrays of a stream what the kernel takes: at first, and after one of them was replaced."""
-        memory = self._memory
-        stream.arrays = stream_arrays(memory.arena, memory.names, stream.messages, stream.reports, stream.trades)
-        self._bundled = stream
-
-    def _run(self, stream: _Stream) -> int:
-        """Run a stream to its end, growing what is too small; return the number of trades."""
-        if self._bundled is not stream:
-            self._bundle(stream)
-        memory = self._memory
-        state = memory.names.state
-        state[NEXT] = 0
-        state[NUM_TRADES] = 0
-        state[FIRST_SEQ] = self._seq
-        while True:
-            need = run_stream(stream.arrays, memory.h, self._now_ns)
-            if need == FINISHED:
-                break
-            if need == NEED_POOL:
-                memory.grow_pool()
-            elif need == NEED_PARTICIPANTS:
-                memory.grow_participants()
-            else:
-                stream.trades = np.concatenate([stream.trades, np.zeros_like(stream.trades)])
-            self._bundle(stream)
-        self._seq += len(stream.messages)
-        return int(state[NUM_TRADES])
-
-
-@dataclass(slots=True)
-class _Stream:
-    """Messages, the room for their reports and trades, and all of it as the kernel takes it."""
-
-    messages: np.ndarray
-    reports: np.ndarray
-    trades: np.ndarray
-    arrays: StreamArrays | None = None
+        fill_message(self, self._runner.message, action, order_id, values)
+        return self._runner.send()

@@ -47,6 +47,12 @@ RUN = """
 
 
 @pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """Nothing is on disk: what a test calls is compiled there and then, however often the test ran before."""
+    monkeypatch.setenv("QSL_CACHE_DIR", str(tmp_path))
+
+
+@pytest.fixture
 def rooms(tmp_path):
     """A package of two kernel files and a constant; returns its folder."""
     write(tmp_path / "rooms" / "__init__.py", "")
@@ -266,7 +272,7 @@ def test_a_kernel_made_by_a_factory_is_kept_per_kernel_it_closes_over(rooms):
     assert (again["value"], again["compiled"]) == ([12, 50], 0)
 
 
-def test_constants_do_not_multiply_the_compiled_versions():
+def test_constants_do_not_multiply_the_compiled_versions(empty_cache):
     @kernel
     def add(a, b):
         return a + b
@@ -279,7 +285,7 @@ def test_constants_do_not_multiply_the_compiled_versions():
     assert len(add.nopython_signatures) == 1
 
 
-def test_a_callee_becomes_an_entry_when_somebody_calls_it():
+def test_a_callee_becomes_an_entry_when_somebody_calls_it(empty_cache):
     @kernel
     def inner(x):
         return x + 1
