@@ -72,6 +72,8 @@ else:
             if isinstance(kind, types.Array):
                 data = context.make_array(kind)(context, builder, args[0]).data
                 where = builder.ptrtoint(data, ir.IntType(64))
+            elif isinstance(where.type, ir.LiteralStructType):  # where bounds are checked: its address and its length
+                where = builder.extract_value(where, 0)
             item = context.get_abi_sizeof(context.get_data_type(kind.dtype))
             step = ir.Constant(ir.IntType(64), item)
             where = builder.add(where, builder.mul(args[1], step))
