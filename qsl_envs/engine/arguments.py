@@ -62,14 +62,15 @@ def clamped(value: int) -> int:
     return value if 0 <= value <= 2**31 - 1 else -2
 
 
-def fill_limit(target: memoryview, order_id: int, side: Any, price: Any, qty: Any) -> bool:
+def fill_limit(target: memoryview, order_id: Any, side: Any, price: Any, qty: Any) -> bool:
     """Write a plain limit order into a MESSAGE record; False where an argument wants a closer look."""
-    if type(side) is not str or side not in words.SIDES or type(price) is not int or type(qty) is not int:
+    code = words.SIDES.get(side, -1) if type(side) is str else side
+    if type(code) is not int or not 0 <= code <= 1:
+        return False
+    if type(order_id) is not int or type(price) is not int or type(qty) is not int:
         return False
     try:
-        MESSAGE_BYTES.pack_into(
-            target, 0, ADD, words.SIDES[side], LIMIT, GTC, 0, 0, HAS_PRICE, order_id, price, qty, 0, 0, 0, 0, 0
-        )
+        MESSAGE_BYTES.pack_into(target, 0, ADD, code, LIMIT, GTC, 0, 0, HAS_PRICE, order_id, price, qty, 0, 0, 0, 0, 0)
     except struct.error:
         return False
     return True

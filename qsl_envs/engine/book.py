@@ -132,14 +132,14 @@ class OrderBook:
         """
         if order_id is None:
             order_id = self._fresh_id()
-            if (
-                order_type is LIMIT and tif is GTC and stop_price is None and display_qty is None and peg is None
-                and post_only is None and participant is None and offset == 0
-                and fill_limit(self._runner.message, order_id, side, price, qty)
-            ):  # fmt: skip
-                return self._runner.send()
         else:
             self._counts_alone = False
+        if (
+            order_type is LIMIT and tif is GTC and stop_price is None and display_qty is None and peg is None
+            and post_only is None and participant is None and offset == 0
+            and fill_limit(self._runner.message, order_id, side, price, qty)
+        ):  # fmt: skip
+            return self._runner.send()
         return self._send(
             ADD,
             order_id,
