@@ -38,23 +38,19 @@ CODES = (("side", words.SIDES), ("order_type", words.ORDER_TYPES), ("tif", words
 def whole(owner: object, field: str, value: Any) -> int:
     """A value as an int64, or an OrderError that names the field."""
     try:
-        number = operator.index(value)
+        number = int(operator.index(value))
     except TypeError:
-        number = None
-    good = number is not None and not isinstance(value, (bool, np.bool_)) and INT64_MIN <= number <= INT64_MAX
+        number = INT64_MAX + 1
+    good = not isinstance(value, (bool, np.bool_)) and INT64_MIN <= number <= INT64_MAX
     require(good, owner, field, "a whole number of 64 bits", value, OrderError)
-    return int(number)  # type: ignore[arg-type]
+    return number
 
 
 def code_of(owner: object, field: str, value: Any, table: dict[str, int]) -> int:
     """The number of a word, or of itself."""
-    if isinstance(value, str):
-        number = table.get(value)
-    else:
-        number = value if not isinstance(value, bool) and value in table.values() else None
-    if number is None:
-        require(False, owner, field, f"one of {', '.join(table)}", value, OrderError)
-    return int(number)  # type: ignore[arg-type]
+    known = value in table if isinstance(value, str) else not isinstance(value, bool) and value in table.values()
+    require(known, owner, field, f"one of {', '.join(table)}", value, OrderError)
+    return table[value] if isinstance(value, str) else int(value)
 
 
 def clamped(value: int) -> int:

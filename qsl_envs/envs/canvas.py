@@ -17,7 +17,8 @@ NOWHERE = -(1 << 30)
 @functools.lru_cache(maxsize=1024)
 def mix(color: Color, base: Color, share: float) -> Color:
     """`share` of `color` over `base`, channel by channel."""
-    return tuple(round(b + (c - b) * share) for c, b in zip(color, base))  # type: ignore[return-value]
+    red, green, blue = (round(b + (c - b) * share) for c, b in zip(color, base))
+    return red, green, blue
 
 
 class Canvas:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -291,9 +292,9 @@ class BookPane:
                 canvas.text(x + 4, y + 2, words[: (self.own_width - 4) // 6], BACK)
 
 
-def _by_row(pane: BookPane, orders: object) -> tuple[dict[int, list[OwnOrder]], dict[int, list[OwnOrder]]]:
+def _by_row(pane: BookPane, orders: Iterable[OwnOrder]) -> tuple[dict[int, list[OwnOrder]], dict[int, list[OwnOrder]]]:
     """Own orders by side and row; rows outside of the pane too."""
     found: tuple[dict[int, list[OwnOrder]], dict[int, list[OwnOrder]]] = ({}, {})
-    for order in orders:  # type: ignore[attr-defined]
+    for order in orders:
         found[order.side].setdefault(pane.row_of(order.price), []).append(order)
     return found

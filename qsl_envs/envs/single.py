@@ -39,7 +39,7 @@ class TradingEnv(gym.Env):
         self.action_space = self._vector.single_action_space
         self._action = np.zeros(len(self._vector.action_names), np.float32)
         self._width = len(self._vector.observation_names)
-        self._discrete = isinstance(self.action_space, Discrete)
+        self._num_choices = int(self.action_space.n) if isinstance(self.action_space, Discrete) else 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Begin an episode: of world (split, seed, 0) with a seed, else the next one of the same seed."""
@@ -52,7 +52,7 @@ class TradingEnv(gym.Env):
     def step(self, action: np.ndarray):
         """One decision. Raises: ConfigError (another shape, a NaN), ResetNeeded, CapacityError."""
         vector = self._vector
-        if self._discrete:
+        if self._num_choices:
             self._action[0] = self._take_choice(action)
         else:
             action = np.asarray(action)
@@ -64,7 +64,7 @@ class TradingEnv(gym.Env):
         return obs, reward, terminated, truncated, _first(info) if info else info
 
     def _take_choice(self, action: Any) -> int:
-        count = int(self.action_space.n)  # type: ignore[attr-defined]
+        count = self._num_choices
         whole = np.ndim(action) == 0 and np.issubdtype(np.asarray(action).dtype, np.integer)
         require(whole and 0 <= action < count, self, "action", f"a whole number in [0, {count})", action)
         return int(action)

@@ -50,8 +50,9 @@ def compile_beside(entries: Sequence[tuple[Any, tuple[Type, ...]]]) -> None:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
         )  # fmt: skip
         _children.append(child)
-        with child.stdin:  # type: ignore[union-attr]
-            child.stdin.write(pickle.dumps(work))  # type: ignore[union-attr]
+        assert child.stdin is not None  # it is a pipe
+        with child.stdin:
+            child.stdin.write(pickle.dumps(work))
 
 
 def serve(read: Callable[[], bytes] | None = None) -> None:

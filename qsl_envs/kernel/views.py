@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numba
@@ -36,6 +37,8 @@ MEMBERS = ("address_arena", "address_table")
 """What crosses into compiled code."""
 ARENA = "arena"
 """Where a field lives that is a view of the arena."""
+_TEXT = Path(__file__).read_bytes()
+"""How views cross is a part of what they are: a kernel need not import this file to be compiled by it."""
 
 
 class _Field:
@@ -105,8 +108,8 @@ class Views:
 class ViewsType(types.Type):
     """The compiled type of a Views class: addresses of its arena and of the table of its stores.
 
-    Its name tells the layout of the records apart: a kernel on disk that was compiled for another one is not this
-    one's, though no file that it imports has changed.
+    Its name tells apart the layout of the records and the text of this file: a kernel on disk that was compiled for
+    another one is not this one's, though no file that it imports has changed.
     """
 
     def __init__(self, cls: type[Views]):
@@ -125,12 +128,12 @@ def _views_type(cls):
 
 
 def _digest(cls: type[Views]) -> str:
-    """Eight hex digits of all that a class of views says about memory."""
+    """Eight hex digits of all that a class of views says about memory, and of how it says so."""
     parts = [
         (name, store, kind._numba_type_.name if isinstance(kind, type) else numpy_support.from_dtype(kind).name)
         for name, (store, kind) in cls.FIELDS.items()
     ]
-    return hashlib.blake2b(repr(parts).encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(repr(parts).encode() + _TEXT, digest_size=4).hexdigest()
 
 
 class ViewType(types.Type):

@@ -113,7 +113,8 @@ def crowd_table(config: MarketConfig, programs: dict[str, np.ndarray] | None = N
         if line.kind is None:
             continue
         assert len(table) == line.group
-        settings: PopulationConfig = line.config  # type: ignore[assignment]
+        settings = line.config
+        assert isinstance(settings, PopulationConfig)  # only its lines have a kind
         kind, books = line.kind, line.books
         laws, own = line.group + GROUP_LONGS + len(books), rows.pop(0)
         table += [len(kind.params), kind.num_states, len(books), laws, line.first, data, len(own), *books]

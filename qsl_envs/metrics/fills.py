@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -89,6 +90,10 @@ class MidPath:
     ts_ns: np.ndarray
     mid_x2: np.ndarray
     end_ns: np.ndarray
+    _keys: np.ndarray = field(init=False, repr=False, compare=False)
+    """episode and time as one number, by which a look-up searches"""
+    _span: int = field(init=False, repr=False, compare=False)
+    """what an episode is worth in it, ns"""
 
     def __post_init__(self) -> None:
         end = integers("MidPath", "end_ns", self.end_ns, low=0)
@@ -126,13 +131,12 @@ class MidPath:
         found = self._look_up(episode, ts_ns, "left")
         return np.where(found == NIL, self._look_up(episode, ts_ns, "right"), found)
 
-    def _look_up(self, episode: np.ndarray, ts_ns: np.ndarray, edge: str) -> np.ndarray:
+    def _look_up(self, episode: np.ndarray, ts_ns: np.ndarray, edge: Literal["left", "right"]) -> np.ndarray:
         episode = integers("MidPath.at", "episode", episode, low=0, high=self.num_episodes - 1)
         ts_ns = integers("MidPath.at", "ts_ns", ts_ns, len(episode), low=0)
         if len(self.episode) == 0:
             return np.full(len(episode), NIL, np.int64)
-        keys: np.ndarray = self._keys  # type: ignore[attr-defined]
         inside = np.minimum(ts_ns, self.end_ns[episode])
-        place = np.searchsorted(keys, episode * self._span + inside, side=edge) - 1  # type: ignore[attr-defined,call-overload]
+        place = np.searchsorted(self._keys, episode * self._span + inside, side=edge) - 1
         found = (place >= 0) & (self.episode[np.maximum(place, 0)] == episode) & (ts_ns <= self.end_ns[episode])
         return np.where(found, self.mid_x2[np.maximum(place, 0)], NIL)

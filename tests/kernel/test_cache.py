@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ import pytest
 
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.kernel.sources import _file_of, imported_names
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.compiled
 
@@ -71,6 +73,7 @@ def start(folder: Path, code: str = RUN, **env: str) -> subprocess.Popen:
     settings = {"QSL_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=folder,
         env={**os.environ, **settings, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -144,6 +147,19 @@ def test_an_edit_of_a_record_reaches_a_kernel_whose_file_does_not_import_it(room
         found = run(rooms, READ)
         assert (found["value"], found["compiled"]) == (7, compiled)
     write(rooms / "rooms" / "records.py", RECORDS.replace('("b", "i8")', '("c", "i8"), ("b", "i8")'))
+    found = run(rooms, READ)
+    assert (found["value"], found["compiled"]) == (7, 1)
+
+
+def test_an_edit_of_how_views_cross_reaches_a_kernel_whose_file_does_not_import_them(rooms):
+    write(rooms / "rooms" / "records.py", RECORDS)
+    write(rooms / "rooms" / "reader.py", READER)
+    shutil.copytree(ROOT / "qsl_envs" / "kernel", rooms / "qsl_envs" / "kernel")
+    write(rooms / "qsl_envs" / "__init__.py", "")
+    views = rooms / "qsl_envs" / "kernel" / "views.py"
+    for compiled in (1, 0):
+        assert run(rooms, READ)["compiled"] == compiled
+    views.write_text(views.read_text().replace("address_arena", "address_of_arena"))
     found = run(rooms, READ)
     assert (found["value"], found["compiled"]) == (7, 1)
 
