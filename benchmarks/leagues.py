@@ -3,7 +3,8 @@
 Claim: the natively batched tournament spends at most 15 % of its time outside the environment's compiled step and the
 players' forward passes, and is 50 times as fast as the same matches through PettingZoo's dictionaries, one market and
 one agent at a time. Both are measured in one run, on the same line-up and worlds, with the same results to the bit;
-the markets are made outside the clock.
+the markets are made outside the clock. Both use one core, and speeds are by the processor's time, the best of some
+rounds, so that a machine that others use blurs them less.
 """
 
 from __future__ import annotations
@@ -66,17 +67,20 @@ LINE_UPS = {
 
 
 def through_dictionaries(stage: Stage, line_up: list[Player], result: MatchResult, worlds: int) -> float:
-    """Seconds a match of PettingZoo's form: the same matches, whose P&L is held against the batched one's."""
+    """Seconds a match of PettingZoo's form: the same matches, whose P&L is held against the batched one's. Of worlds
+    the quickest counts.
+    """
     env = pettingzoo.make("parallel", stage.env_id, split=stage.split, **stage.settings)
     vector = env.vector
-    seconds, matches = 0.0, 0
+    best = float("inf")
     for world in range(worlds):
+        seconds = 0.0
         for rotation, order in enumerate(result.entrants):
             hands = {}
             for seat, agent in enumerate(env.possible_agents):
                 hands[agent] = line_up[order[seat]].sit(vector, "maker")
             seed = int(result.worlds[world])
-            start = time.perf_counter()
+            start = time.process_time()
             for seat, hand in enumerate(hands.values()):
                 hand.reset(seat_seeds(np.array([seed]), np.array([seat])))
             obs, _ = env.reset(seed=seed)
@@ -84,19 +88,19 @@ def through_dictionaries(stage: Stage, line_up: list[Player], result: MatchResul
             while env.agents:
                 actions = {agent: hands[agent](obs[agent][None])[0] for agent in env.agents}
                 obs, _, _, _, infos = env.step(actions)
-            seconds += time.perf_counter() - start
-            matches += 1
+            seconds += time.process_time() - start
             for seat, agent in enumerate(env.possible_agents):
                 if infos[agent]["episode_summary"]["equity"] != result.pnl[world, rotation, seat]:
                     raise AssertionError(f"world {seed}, rotation {rotation}: another result through dictionaries")
+        best = min(best, seconds / len(result.entrants))
     env.close()
-    return seconds / matches
+    return best
 
 
 def leagues(smoke: bool) -> list[Row]:
     """`qsl/MarketMakers-v0`, four makers, one core: batched, and the same matches through dictionaries."""
     torch.set_num_threads(1)
-    worlds, rounds = (2, 1) if smoke else (128, 3)
+    worlds, rounds = (2, 1) if smoke else (256, 4)
     settings = {"session_ns": 1_000_000_000 if smoke else SESSION_NS}
     stage = Stage(env_id="qsl/MarketMakers-v0", settings=settings, split="test", worlds=worlds)
     floor = Floor(stage)
@@ -107,15 +111,17 @@ def leagues(smoke: bool) -> list[Row]:
         best: dict[str, float] = {}
         for turn in range(rounds):
             kernel, reset = Clock(floor.envs.core, "step"), Clock(floor.envs.core, "begin")
+            start = time.process_time()
             result = floor.play({"maker": line_up}, 0)
+            seconds = time.process_time() - start
             floor.envs.core.step, floor.envs.core.begin = kernel._inner, reset._inner
             inside = kernel.seconds + reset.seconds + result.forward_s
-            if turn == 0 or result.seconds < best["seconds"]:
-                best = {"seconds": result.seconds, "outside": 1.0 - inside / result.seconds,
+            if turn == 0 or seconds < best["seconds"]:
+                best = {"seconds": seconds, "outside": 1.0 - inside / result.seconds,
                         "forward": result.forward_s / result.seconds}  # fmt: skip
         matches = result.pnl.shape[0] * result.pnl.shape[1]
         agent_steps = int(result.numbers["steps"].sum())
-        slow = through_dictionaries(stage, line_up, result, 1 if smoke else 2)
+        slow = through_dictionaries(stage, line_up, result, 1 if smoke else 4)
         rows.append(
             Row(
                 line_up=name,

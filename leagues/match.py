@@ -102,10 +102,17 @@ class MatchResult:
 
 
 class _Hand:
-    """One player's policy at all seats where it sits: rows of the observations, in one call a step."""
+    """One player's policy at all seats where it sits: rows of the observations, in one call a step.
 
-    def __init__(self, role: str, replicas: np.ndarray, seats: np.ndarray):
+    Args:
+        role: that it plays.
+        replicas, seats: where, int64 (rows,).
+        num_seats: of the role: seat s of replica r is row `r * num_seats + s` of the role's arrays.
+    """
+
+    def __init__(self, role: str, replicas: np.ndarray, seats: np.ndarray, num_seats: int):
         self.role, self.replicas, self.seats = role, replicas, seats
+        self.rows = replicas * num_seats + seats
         self.broken = np.zeros(len(replicas), bool)
         self.reasons: dict[int, str] = {}
 
@@ -252,7 +259,7 @@ class Floor:
             names = np.array([player.name for player in entrants])[here]
             for player in {player.name: player for player in entrants[first : first + count]}.values():
                 replicas, seats = np.nonzero(names == player.name)
-                hand = _Hand(role, replicas, seats)
+                hand = _Hand(role, replicas, seats, count)
                 hand.begin(player, self.envs, seat_seeds(seeds[replicas], first + seats))
                 hands.append(hand)
             first += count
@@ -263,17 +270,19 @@ class Floor:
         n, clock = self.envs.num_envs, time.perf_counter
         actions = {role: np.empty((n, count, *self.neutral[role].shape), self.neutral[role].dtype)
                    for role, count in self.seats.items()}  # fmt: skip
+        by_row = {role: part.reshape(-1, *self.neutral[role].shape) for role, part in actions.items()}
         numbers: dict[str, np.ndarray] = {}
         over = {role: np.zeros((n, count), bool) for role, count in self.seats.items()}
         forward_s = step_s = 0.0
         step = 0
         while not all(part.all() for part in over.values()):
             for hand in hands:
-                rows = obs[hand.role][hand.replicas, hand.seats]
+                seen = obs[hand.role]
+                rows = np.take(seen.reshape(-1, seen.shape[-1]), hand.rows, axis=0)
                 before = clock()
                 moves = hand.act(rows, self.neutral[hand.role], step, self.choices[hand.role])
                 forward_s += clock() - before
-                actions[hand.role][hand.replicas, hand.seats] = moves
+                by_row[hand.role][hand.rows] = moves
             before = clock()
             self.move_guests(step)
             forward_s += clock() - before
