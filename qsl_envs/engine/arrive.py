@@ -244,7 +244,7 @@ def reserve(m, h, home, rests, special):
 
 
 @kernel
-def submit_order(
+def submit_slow(
     m,
     h,
     now_ns,
@@ -262,10 +262,7 @@ def submit_order(
     tag,
     expire_ns,
 ):
-    """Send any order to the book. NIL: no price, no display_qty (all is shown), no stop price, nobody, no expiry.
-
-    The report is left in the BOOK, the consequences in its events. A twin is the naive book of the tests.
-    """
+    """`orders.submit_order`, whatever the order is."""
     begin_message(m, h)
     reason = wrong_words(side, order_type, tif)
     if reason != NONE:
@@ -299,15 +296,8 @@ def submit_order(
 
 
 @kernel
-def replace_order(m, h, now_ns, slot, price, qty, display_qty, stop_price, offset, has_offset, total):
-    """Give an order new values and let it arrive anew, in the same slot and with the same handle.
-
-    Args:
-        price, display_qty, stop_price: NIL keeps the old value; `offset` counts when `has_offset` is 1.
-        qty: the new open quantity; or, with `total` > 0, the order's whole quantity (FIX 38), of which `total` lots
-            were filled so far: what is open is the difference, and with nothing left the order is cancelled.
-    A refused replace leaves the order as it was.
-    """
+def replace_slow(m, h, now_ns, slot, price, qty, display_qty, stop_price, offset, has_offset, total):
+    """`orders.replace_order`, whatever the order is."""
     begin_message(m, h)
     book = m.books[h]
     if slot == NIL or m.orders[book.orders_base + slot].bits & LIVE_BIT == 0:

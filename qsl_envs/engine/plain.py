@@ -28,16 +28,15 @@ from qsl_envs.engine.constants import (
     SPECIAL_BIT,
     STP_OFF,
 )
-from qsl_envs.engine.events import ROOM, touch_level, write_level
-from qsl_envs.engine.ladder import clear_bit, crosses, depth_of, is_better, is_inside, price_at, set_bit
+from qsl_envs.engine.events import ROOM, write_level
+from qsl_envs.engine.ladder import crosses, depth_of
 from qsl_envs.engine.life import start_order
 from qsl_envs.engine.machine import begin_message, run_message, start_taker
+from qsl_envs.engine.plain_queue import close_level, join_level, leave_level
 from qsl_envs.engine.pool import freed_bits, take_slot
-from qsl_envs.engine.queue import enqueue, find_best
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.withdraw import cancel_slow, reduce_slow
-from qsl_envs.kernel.bits import ONE, low_zeros
 from qsl_envs.kernel.jit import kernel
 
 NONE = int(Reason.NONE)
@@ -123,32 +122,7 @@ def place_plain(m, h, side, price, qty, ioc, bits, owner, tag):
         order.ext = NIL
         order.owner = owner
         order.tag = tag
-    ladder = m.sides[SIDES * h + side]
-    depth = depth_of(m, h, side, price)
-    if is_inside(m, h, depth):
-        level = m.levels[ladder.levels_base + depth]
-        if book.publish != 0:
-            write_level(m, h, side, price, level.qty)
-        tail = np.int64(level.tail)
-        order.next = NIL
-        order.prev = tail
-        level.tail = slot
-        level.qty += leaves
-        ladder.num_orders += 1
-        if tail != NIL:
-            m.orders[base + tail].next = slot
-        else:
-            level.head = slot
-            at = ladder.bits_base + (depth >> 6)
-            word = m.words[at]
-            if word == 0:
-                set_bit(m, h, side, depth)
-            else:
-                m.words[at] = word | ONE << np.uint64(depth & 63)
-            if is_better(side, price, ladder.best):
-                ladder.best = price
-    else:
-        enqueue_far(m, h, slot)
+    join_level(m, h, slot, side, price, leaves)
     return PARTIAL if filled > 0 else ACK, NONE, filled, leaves, notional, slot
 
 
@@ -159,15 +133,6 @@ def submit_beside_special(m, h, side, price, qty, ioc, bits, owner, tag):
     order_type = MARKET if ioc == MARKET_IOC else LIMIT
     tif = IOC if ioc == 1 else GTC
     arrive(m, h, 0, NIL, side, order_type, tif, price, qty, NIL, NIL, 0, 0, bits, owner, tag, NIL)
-
-
-@kernel
-def enqueue_far(m, h, slot):
-    """Put an order into its queue whose price lies outside the window."""
-    order = m.orders[m.books[h].orders_base + slot]
-    m.books[h].touched = NIL
-    touch_level(m, h, np.int64(order.bits) & 1, np.int64(order.price))
-    enqueue(m, h, slot)
 
 
 @kernel
@@ -280,22 +245,6 @@ def match_plain(m, h, side, price, qty, ioc, bits, owner, tag, home):
 
 
 @kernel(inline=True)
-def close_level(m, h, side, price, depth):
-    """Clear the bit of a level that has just become empty; the best price follows."""
-    ladder = m.sides[SIDES * h + side]
-    at = ladder.bits_base + (depth >> 6)
-    word = m.words[at] & ~(ONE << np.uint64(depth & 63))
-    if word != 0:
-        m.words[at] = word
-        if price == ladder.best:
-            ladder.best = price_at(m, h, side, (depth & ~63) | low_zeros(word))
-    else:
-        clear_bit(m, h, side, depth)
-        if price == ladder.best:
-            find_best(m, h, side)
-
-
-@kernel(inline=True)
 def cancel_order(m, h, slot):
     """Cancel an order; `slot` NIL is an unknown one. Return the lots that it had left (0: unknown)."""
     book = m.books[h]
@@ -329,35 +278,14 @@ def take_away(m, h, slot):
     """Take a plain order out of its queue and free its slot; return the lots that it had left."""
     book = m.books[h]
     book.num_events = 0
-    base = book.orders_base
-    order = m.orders[base + slot]
+    order = m.orders[book.orders_base + slot]
     bits = np.int64(order.bits)
-    side = bits & 1
-    price = np.int64(order.price)
     qty = np.int64(order.leaves_qty)
-    before = np.int64(order.prev)
-    behind = np.int64(order.next)
-    ladder = m.sides[SIDES * h + side]
-    depth = depth_of(m, h, side, price)
-    level = m.levels[ladder.levels_base + depth]
-    if book.publish != 0:
-        write_level(m, h, side, price, level.qty)
+    leave_level(m, h, slot, bits & 1, np.int64(order.price), qty)
     order.leaves_qty = 0
     order.bits = freed_bits(bits)
     order.next = book.free_head
     book.free_head = slot
-    level.qty -= qty
-    ladder.num_orders -= 1
-    if before != NIL:
-        m.orders[base + before].next = behind
-    else:
-        level.head = behind
-    if behind != NIL:
-        m.orders[base + behind].prev = before
-    else:
-        level.tail = before
-        if before == NIL and level.hidden_head == NIL:
-            close_level(m, h, side, price, depth)
     return qty
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qsl_envs.engine.arrive import BAD_TYPE, replace_order, submit_order
+from qsl_envs.engine.arrive import BAD_TYPE, submit_slow
 from qsl_envs.engine.constants import (
     ADD,
     CALL,
@@ -49,6 +49,7 @@ from qsl_envs.engine.messages import (
     TOTAL_BIT,
     TRADE,
 )
+from qsl_envs.engine.orders import replace_order
 from qsl_envs.engine.phase import start_call, uncross
 from qsl_envs.engine.plain import place_plain, reduce_plain, report_of, withdraw_plain
 from qsl_envs.engine.pool import has_ext, has_slot
@@ -313,7 +314,7 @@ def submit_message(names, h, now_ns, n, owner):
     """Submit an order that is more than plain, or wrong."""
     message = names.messages[n]
     has = np.int64(message.has)
-    submit_order(
+    submit_slow(
         names.book,
         h,
         now_ns,

@@ -6,6 +6,7 @@ from qsl_envs.engine.constants import BUY, NIL, PRICE_MAX, SELL
 from qsl_envs.envs.places import desk_of, seat_of
 from qsl_envs.envs.state import ARBITRAGE, CHOOSE_QUOTE, EXECUTE, QUOTE, ROUTE
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.client import known_inventory
 from qsl_envs.market.targets import qty_in_takes, quote_side, take
 
@@ -81,7 +82,7 @@ def quote_book(m, r, w, i, s, book, numbers, at, now_ns):
     """Make a book's quotes those that four numbers ask for."""
     seat, desk = w.seats[seat_of(w, i, s)], w.desks[desk_of(w, i, s, book)]
     role = w.roles[seat.role]
-    inventory = known_inventory(m, r, s, book % m.runs[r].num_symbols)
+    inventory = known_inventory(m, r, s, symbol_number(m.runs[r], book))
     bid, bid_qty, ask, ask_qty = target_quotes(role, seat, desk, inventory, numbers, at)
     quote_both(m, r, s, book, desk, bid, bid_qty, ask, ask_qty, role.post_only, now_ns)
 

@@ -29,6 +29,7 @@ from qsl_envs.envs.state import (
 )
 from qsl_envs.kernel.draw import SIGNAL, draw_normal, stream_key
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.client import known_inventory
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.fundamental import value_at
@@ -166,7 +167,7 @@ def observe_book(m, r, w, i, s, book, obs, at, v, bid_at, bids, ask_at, asks):
         at = put(obs, at, (run.now_ns - view.heard_ts_ns) / task.step_ns, 0.0, 10.0)
         at = put(obs, at, view.gaps - desk.feed_gaps, 0.0, 8.0)
         if run.num_venues > 1:
-            gap = mid_x2 - w.desks[desk_of(w, i, s, book % run.num_symbols)].mid_x2
+            gap = mid_x2 - w.desks[desk_of(w, i, s, symbol_number(run, book))].mid_x2
             at = put(obs, at, gap * 0.5 / ticks, -DISTANCE_MAX, DISTANCE_MAX)
     desk.volume_buy, desk.volume_sell, desk.feed_gaps = view.volume_buy, view.volume_sell, view.gaps
     if (role.blocks & TELL_OWN) != 0:

@@ -6,6 +6,7 @@ from qsl_envs.envs.blocks import DISTANCE_MAX, QTY_MAX
 from qsl_envs.envs.observe import put
 from qsl_envs.envs.places import seat_of
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import account_of, equity
 
@@ -46,7 +47,7 @@ def write_state(m, w, i, levels, out, at):
         bid, ask = best_shown(m.book, h, BUY), best_shown(m.book, h, SELL)
         flow = m.flows[run.flows + book]
         mid_x2 = (flow.seen_bid if bid == NO_BID else bid) + (flow.seen_ask if ask == NO_ASK else ask)
-        value = value_at(m, r, book % run.num_symbols, run.now_ns)
+        value = value_at(m, r, symbol_number(run, book), run.now_ns)
         at = put(out, at, (mid_x2 * 0.5 - start) / scale.tick_scale, -100.0, 100.0)
         at = put(out, at, (value - start) / scale.tick_scale, -100.0, 100.0)
         at = put_side(m, h, BUY, levels, mid_x2, scale, out, at)

@@ -11,6 +11,7 @@ from qsl_envs.envs.score import score
 from qsl_envs.envs.state import GOES_ON, NUM_TERMS, ON_FILL, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.ledger import account_of, equity
@@ -145,7 +146,7 @@ def seat_down(m, r, w, i, s):
         w.floats[at + k] = 0.0
     for book in range(run.num_books):
         desk = w.desks[desk_of(w, i, s, book)]
-        account = m.accounts[account_of(m, r, s, book % run.num_symbols)]
+        account = m.accounts[account_of(m, r, s, symbol_number(run, book))]
         desk.bid = desk.ask = desk.target_bid = desk.target_ask = desk.bid_tag = desk.ask_tag = NIL
         desk.volume_buy = desk.volume_sell = desk.feed_gaps = desk.bid_queue = desk.ask_queue = 0
         desk.mid_x2 = desk.mark_x2 = desk.arrival_x2 = account.mark_x2

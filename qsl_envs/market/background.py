@@ -33,6 +33,7 @@ from qsl_envs.flow.record import HIT, IDLE, POISSON, PULL
 from qsl_envs.flow.thinning import is_thinned
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.bands import band_refuses, follow_trades, watch_limit
+from qsl_envs.market.books import symbol_number, venue_number
 from qsl_envs.market.consequences import consequences
 from qsl_envs.market.constants import CODE_SHIFT, NEVER, RECORD, T_CANCELED, T_NEW
 from qsl_envs.market.entries import call_decide, call_hear
@@ -70,7 +71,7 @@ def after_flow(m, r, book, side, now_ns):
         publish_level(m, r, book, now_ns)
         if m.entries[RECORD] != 0:
             close_order(m, r, book, now_ns)
-        if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+        if m.venues[run.venues + venue_number(run, book)].limit_state_ns > 0:
             watch_limit(m, r, book, now_ns)
         return
     consequences(m, r, book, side, NIL, NIL, now_ns)
@@ -78,7 +79,7 @@ def after_flow(m, r, book, side, now_ns):
         close_order(m, r, book, now_ns)
     if run.dirty_head >= 0:
         report_dirty(m, r, book, now_ns)
-    if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+    if m.venues[run.venues + venue_number(run, book)].limit_state_ns > 0:
         watch_limit(m, r, book, now_ns)
 
 
@@ -91,7 +92,7 @@ def join_batch(m, r, book, side, qty, now_ns):
     run = m.runs[r]
     b = m.book.books[run.books + book]
     full = b.free_head < 0 and b.used_slots == b.num_slots
-    if m.venues[run.venues + book // run.num_symbols].batch_interval_ns == 0 or full:
+    if m.venues[run.venues + venue_number(run, book)].batch_interval_ns == 0 or full:
         run.idle_candidates += 1
         return
     submit_plain(
@@ -132,7 +133,7 @@ def act_candidate(m, r, book, k, word, due_ns, now_ns):
             run.idle_candidates += 1
             return
     if flow.per_half_tick > 0.0:
-        gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
+        gap = gap_x2(m, r, symbol_number(run, book), flow.seen_bid + flow.seen_ask, now_ns)
         side = leaning_side(flow, k, kind, side, gap)
     qty = qty_of(flow, k)
     if is_halted(m, r, book, now_ns):
@@ -151,7 +152,7 @@ def is_halted(m, r, book, now_ns):
     rules = m.rules[run.rules + book]
     if rules.bucket_ns > 0:
         follow_trades(m, r, book, now_ns)
-    return m.venues[run.venues + book // run.num_symbols].halted != 0 or rules.halted != 0
+    return m.venues[run.venues + venue_number(run, book)].halted != 0 or rules.halted != 0
 
 
 @kernel
@@ -193,7 +194,7 @@ def place(m, r, book, k, side, price, qty, due_ns, now_ns):
     """A limit order of the flow, with its cancel clock where the model has clocks."""
     run = m.runs[r]
     flow = m.flows[run.flows + book]
-    price = on_tick(m, m.venues[run.venues + book // run.num_symbols], side, price)
+    price = on_tick(m, m.venues[run.venues + venue_number(run, book)], side, price)
     if price < 1 or price > PRICE_MAX or band_refuses(m, r, book, side, LIMIT, GTC, price):
         run.skipped_far += 1
         return

@@ -17,6 +17,7 @@ from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.state import SIDES
 from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import venue_number
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.consequences import consequences
 from qsl_envs.market.constants import C_LIMIT, C_REGIME, CROSS, NEVER, RECORD, T_CALL, T_HALT, T_OPEN
@@ -36,7 +37,7 @@ def set_band(m, r, book, reference):
     """Put the band of a book around a reference price."""
     run = m.runs[r]
     rules = m.rules[run.rules + book]
-    venue = m.venues[run.venues + book // run.num_symbols]
+    venue = m.venues[run.venues + venue_number(run, book)]
     width = venue.band_ticks
     for at in range(venue.bands_at, venue.bands_end, 2):
         if reference >= m.link_longs[at]:
@@ -123,7 +124,7 @@ def watch_limit(m, r, book, now_ns):
     elif rules.limit_since_ns == NEVER:
         rules.limit_since_ns = now_ns
         if rules.limit_pending == 0:
-            wait_limit(m, r, book, now_ns + m.venues[run.venues + book // run.num_symbols].limit_state_ns)
+            wait_limit(m, r, book, now_ns + m.venues[run.venues + venue_number(run, book)].limit_state_ns)
 
 
 @kernel
@@ -138,7 +139,7 @@ def act_limit(m, r, book, now_ns):
     """A limit state has lasted, or the halt that it led to, or the call after that."""
     run = m.runs[r]
     rules = m.rules[run.rules + book]
-    venue = m.venues[run.venues + book // run.num_symbols]
+    venue = m.venues[run.venues + venue_number(run, book)]
     h = run.books + book
     rules.limit_pending = 0
     if rules.limit_step == TRADING:

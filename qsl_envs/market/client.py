@@ -6,6 +6,7 @@ from qsl_envs.engine.constants import BUY, NIL
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.draw import draw_bits, high_half
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.constants import (  # fmt: skip
     C_AT_VENUE,
@@ -171,7 +172,7 @@ def open_qty(m, r, trader_index, symbol, side):
     i = int64(m.traders[run.traders + trader_index].client_head)
     while i >= 0:
         c = m.clients[run.clients + i]
-        if c.side == side and c.book % run.num_symbols == symbol:
+        if c.side == side and symbol_number(run, int64(c.book)) == symbol:
             total += (
                 max(int64(c.leaves_qty), int64(c.next_qty)) if (c.pending & P_REPLACE) != 0 else int64(c.leaves_qty)
             )
@@ -196,7 +197,7 @@ def within_firm_limit(m, r, trader_index, book, side, qty):
     limit = m.traders[run.traders + trader_index].firm_max_inventory
     if limit == 0:
         return True
-    symbol = book % run.num_symbols
+    symbol = symbol_number(run, book)
     held = known_inventory(m, r, trader_index, symbol)
     signed = held if side == BUY else -held
     return signed + open_qty(m, r, trader_index, symbol, side) + qty <= limit

@@ -17,6 +17,7 @@ from qsl_envs.engine.constants import (
 )
 from qsl_envs.engine.machine import resume
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number, venue_number
 from qsl_envs.market.client import client_of
 from qsl_envs.market.constants import CROSS, RECORD, T_CANCELED, T_EXPIRED, T_RESTATED
 from qsl_envs.market.gate import gate_of, shrink_order, venue_gate_of
@@ -44,7 +45,7 @@ from qsl_envs.market.recording import (  # fmt: skip
 )
 from qsl_envs.market.reports import mark_dirty, mark_moved
 from qsl_envs.market.rules import note_trade
-from qsl_envs.market.tape import publish
+from qsl_envs.market.tape import publish, publish_level
 from qsl_envs.replay.playback import EV_PRINT
 
 
@@ -55,7 +56,7 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     Returns the fee.
     """
     run = m.runs[r]
-    venue, symbol = book // run.num_symbols, book % run.num_symbols
+    venue, symbol = venue_number(run, book), symbol_number(run, book)
     entity = owner if owner >= 0 else entity_of_flow(m, r, book)
     account = m.accounts[account_of(m, r, entity, symbol)]
     if owner >= 0:
@@ -119,7 +120,7 @@ def charge_impact(m, r, book, owner, symbol, qty):
     one before it, this trade included.
     """
     run = m.runs[r]
-    venue = m.venues[run.venues + book // run.num_symbols]
+    venue = m.venues[run.venues + venue_number(run, book)]
     if venue.impact_rate == 0:
         return 0
     gate = m.gates[gate_of(m, r, owner, book)]
@@ -159,6 +160,11 @@ def consequences(m, r, book, side, owner, tag, now_ns):
         side, owner, tag: of the order that the message brought (owner NIL: background flow or nobody).
     """
     h = m.runs[r].books + book
+    b = m.book.books[h]
+    if b.num_events == 1 and b.special == 0 and m.entries[RECORD] == 0:
+        if m.book.events[b.events_base].kind == EV_LEVEL:  # an order came or went: nobody else is concerned
+            publish_level(m, r, book, now_ns)
+            return
     while True:
         handle_events(m, r, book, side, owner, tag, now_ns)
         if m.book.books[h].suspended == 0 or m.runs[r].error != 0:

@@ -6,6 +6,7 @@ from qsl_envs.flow.record import HIT, IDLE
 from qsl_envs.flow.thinning import is_thinned
 from qsl_envs.kernel.draw import low_half
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.fundamental import gap_x2
 from qsl_envs.market.sight import look
 
@@ -32,7 +33,7 @@ def decide_cst(m, r, book, k, word, due_ns, now_ns):
         if is_thinned(m, flow, flow.thin_skey, k, scale, now_ns):
             return IDLE
     if flow.per_half_tick > 0.0:
-        gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
+        gap = gap_x2(m, r, symbol_number(run, book), flow.seen_bid + flow.seen_ask, now_ns)
         side = leaning_side(flow, k, kind, side, gap)
     model.side, model.qty = side, qty_of(flow, k)
     distance = 1 + pick(m, model.limit_table, float(low_half(word)))

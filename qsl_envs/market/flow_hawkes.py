@@ -16,6 +16,7 @@ from qsl_envs.flow.record import HIT, IDLE, PULL, REST
 from qsl_envs.flow.thinning import is_thinned
 from qsl_envs.kernel.draw import draw_below, draw_exp, draw_unit, sub_key
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.calendar import rise, sink, swap
 from qsl_envs.market.constants import E_PENDING
 from qsl_envs.market.flow_cst import pick
@@ -140,7 +141,7 @@ def decide_hawkes(m, r, book, k, key, kind, now_ns):
         return pull_any(m, h, flow, model, key, side)
     action = HIT if kind < 2 else REST
     if flow.per_half_tick > 0.0:
-        gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
+        gap = gap_x2(m, r, symbol_number(run, book), flow.seen_bid + flow.seen_ask, now_ns)
         side = leaning_side(flow, key, action, side, gap)
     model.side, model.qty = side, flow.qty_low
     if flow.qty_high > flow.qty_low:

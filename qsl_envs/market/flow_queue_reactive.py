@@ -13,6 +13,7 @@ from qsl_envs.flow.record import HIT, IDLE, PULL, REST
 from qsl_envs.flow.thinning import follow_profile
 from qsl_envs.kernel.draw import draw_below, draw_unit, high_half, low_half
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.flow_cst import pick
 from qsl_envs.market.fundamental import gap_x2
 from qsl_envs.market.sight import is_flow, look, pick_at, seen_best, seen_qty
@@ -62,7 +63,7 @@ def decide_queue_reactive(m, r, book, k, word, due_ns, now_ns):
         return pull_far(m, h, model, k) if u < scale * flow.cancel_scale else IDLE
     kind = REST if which < model.reach else PULL if which < 2 * model.reach else HIT
     if flow.per_half_tick > 0.0 and kind != PULL:
-        gap = gap_x2(m, r, book % run.num_symbols, flow.seen_bid + flow.seen_ask, now_ns)
+        gap = gap_x2(m, r, symbol_number(run, book), flow.seen_bid + flow.seen_ask, now_ns)
         side = leaning_side(flow, k, kind, side, gap)
     model.side, model.qty = side, qty_of(flow, k)
     if kind == HIT:

@@ -4,6 +4,7 @@ from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID, STOP
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number, venue_number
 from qsl_envs.market.rules import tick_step
 
 NONE = int(Reason.NONE)
@@ -28,7 +29,7 @@ def gate_of(m, r, trader, book):
 @kernel
 def venue_gate_of(m, r, trader, book):
     """Absolute index of the GATE record that counts for the whole venue of a book: that of the venue's first book."""
-    return m.runs[r].gates + trader * m.runs[r].num_books + book - book % m.runs[r].num_symbols
+    return m.runs[r].gates + trader * m.runs[r].num_books + book - symbol_number(m.runs[r], book)
 
 
 @kernel
@@ -65,7 +66,7 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
     gate = m.gates[gate_of(m, r, trader_index, book)]
     whole = m.gates[venue_gate_of(m, r, trader_index, book)]
     trader = m.traders[run.traders + trader_index]
-    venue = m.venues[run.venues + book // run.num_symbols]
+    venue = m.venues[run.venues + venue_number(run, book)]
     if not spend_token(whole, trader, now_ns):
         return MESSAGE_RATE
     if venue.halted != 0 or m.rules[run.rules + book].halted != 0:

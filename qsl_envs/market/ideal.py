@@ -9,6 +9,7 @@ from qsl_envs.engine.constants import BUY, MARKET, NIL, NO_ASK, NO_BID
 from qsl_envs.engine.front import move_to_front
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.consequences import settle_side
 from qsl_envs.market.constants import IDEAL_QUEUE, IDEAL_TAKES
 from qsl_envs.market.gate import gate_of
@@ -33,7 +34,7 @@ def take_untouched(m, r, trader, book, tag, side, order_type, price, qty):
     other = side ^ 1
     none = NO_BID if other == BUY else NO_ASK
     sign = 1 if side == BUY else -1
-    impact = m.accounts[account_of(m, r, entity_of_lender(m, r) + 1, book % run.num_symbols)]
+    impact = m.accounts[account_of(m, r, entity_of_lender(m, r) + 1, symbol_number(run, book))]
     at = best_shown(m.book, h, other)
     left = qty
     while left > 0 and at != none and (order_type == MARKET or sign * (price - at) >= 0):

@@ -8,6 +8,7 @@ from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, find_flow
 from qsl_envs.market.bands import act_limit
+from qsl_envs.market.books import venue_number
 from qsl_envs.market.calendar import first_time, pop
 from qsl_envs.market.change import act_change
 from qsl_envs.market.constants import (  # fmt: skip
@@ -93,7 +94,7 @@ def advance(m, r, until_ns):
             elif what == C_DEADLINE:
                 expire(m, r, arg, t)
             elif what == C_BUMPED:
-                at = int64(m.msgs[run.msgs + arg].book) // run.num_symbols
+                at = venue_number(run, int64(m.msgs[run.msgs + arg].book))
                 arrive(m, r, at, L_MESSAGE, arg, 0, 0, 0, t)
             elif what == C_CHANGE:
                 act_change(m, r, arg, t)
@@ -110,7 +111,7 @@ def advance(m, r, until_ns):
             act_day(m, r, t)
         elif run.wheel_next_ns == t:
             code = take(m, r)
-            venue_index = (code >> CODE_SHIFT) // run.num_symbols
+            venue_index = venue_number(run, code >> CODE_SHIFT)
             venue = m.venues[run.venues + venue_index]
             if venue.service_ns == 0 and t < venue.out_from_ns:
                 act_cancel_tick(m, r, code, t)
@@ -149,7 +150,7 @@ def candidate(m, r, now_ns):
             run.idle_candidates += 1
             return
         word, due = m.models[run.models + book].key, m.models[run.models + book].kind
-    venue_index = book // run.num_symbols
+    venue_index = venue_number(run, book)
     venue = m.venues[run.venues + venue_index]
     if venue.service_ns == 0 and now_ns < venue.out_from_ns:
         act_candidate(m, r, book, k, word, due, now_ns)

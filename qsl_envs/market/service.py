@@ -5,6 +5,7 @@ from numpy import int64
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import act_cancel_tick, act_candidate, next_tick
+from qsl_envs.market.books import venue_number
 from qsl_envs.market.calendar import order_key, push
 from qsl_envs.market.client import free_message
 from qsl_envs.market.constants import C_SERVICE_END, L_CANCEL_TICK, L_CANDIDATE, L_MESSAGE, NEVER, RECORD
@@ -30,7 +31,7 @@ def next_outage(m, venue):
 def reach_venue(m, r, i, now_ns):
     """A participant's message reaches the door of its venue: a speed bump may hold it back before the line."""
     run = m.runs[r]
-    venue_index = int64(m.msgs[run.msgs + i].book) // run.num_symbols
+    venue_index = venue_number(run, int64(m.msgs[run.msgs + i].book))
     venue = m.venues[run.venues + venue_index]
     if m.entries[RECORD] != 0:
         stamp_arrival(m, r, i, now_ns)

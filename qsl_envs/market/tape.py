@@ -63,13 +63,15 @@ def publish(m, r, book, ts_ns, aggressor, side_after_stop):
 
 @kernel
 def publish_level(m, r, book, ts_ns):
-    """`publish` for a message that did nothing but change one level: an order of background flow came or went."""
+    """`publish` for a message that did nothing but change one level: a plain order came, went or changed."""
     run = m.runs[r]
     h = run.books + book
     e = m.book.events[m.book.books[h].events_base]
     side, price, was = int64(e.slot), int64(e.price), int64(e.qty)
     tape = m.tapes[run.tapes + book]
     shown = shown_qty(m.book, h, side, price)
+    if shown == was:
+        return
     at = write(m, r, tape, ts_ns, price, was, shown, PUB_LEVEL | (side << 1) | PUB_LAST_BIT)
     if at >= 0:
         tape.seq += 1

@@ -8,6 +8,7 @@ from numpy import int64
 
 from qsl_envs.engine.constants import GTC, IOC, LIMIT, NIL
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number, venue_number
 from qsl_envs.market.client import send_change, send_new
 from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE, P_CANCEL, P_REDUCE, P_REPLACE, P_TAKE
 from qsl_envs.market.rules import on_tick
@@ -42,7 +43,7 @@ def quote_side(m, r, trader, book, side, price, qty, post_only, now_ns):
     tick steps goes back to the next step.
     """
     run = m.runs[r]
-    price = on_tick(m, m.venues[run.venues + book // run.num_symbols], side, price)
+    price = on_tick(m, m.venues[run.venues + venue_number(run, book)], side, price)
     clients, first = run.clients, int64(m.traders[run.traders + trader].client_head)
     there = 0
     i = first
@@ -82,7 +83,7 @@ def take(m, r, trader, book, side, price, qty, now_ns):
     if qty <= 0:
         return NIL
     run = m.runs[r]
-    venue = m.venues[run.venues + book // run.num_symbols]
+    venue = m.venues[run.venues + venue_number(run, book)]
     price = on_tick(m, venue, side, price)
     i = send_new(m, r, trader, book, side, LIMIT, IOC, price, qty, NIL, NIL, 0, 0, 0, 0, now_ns)
     if i >= 0:
@@ -98,7 +99,7 @@ def qty_in_takes(m, r, trader, symbol, side):
     i = int64(m.traders[run.traders + trader].client_head)
     while i >= 0:
         c = m.clients[run.clients + i]
-        if (c.pending & P_TAKE) != 0 and c.side == side and c.book % run.num_symbols == symbol:
+        if (c.pending & P_TAKE) != 0 and c.side == side and symbol_number(run, int64(c.book)) == symbol:
             total += int64(c.leaves_qty)
         i = int64(c.next)
     return total

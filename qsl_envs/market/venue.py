@@ -2,7 +2,6 @@
 
 from numpy import int64
 
-from qsl_envs.engine.arrive import replace_order, submit_order
 from qsl_envs.engine.constants import (
     ACK,
     BUY,
@@ -19,12 +18,14 @@ from qsl_envs.engine.constants import (
     STOP,
     STOP_LIMIT,
 )
+from qsl_envs.engine.orders import replace_order, submit_order
 from qsl_envs.engine.plain import cancel_order, reduce_order
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.withdraw import cancel_all
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import hear_cancel, hear_new
 from qsl_envs.market.bands import BAND, band_refuses, follow_trades, stopped_by_band, watch_limit, within_band
+from qsl_envs.market.books import venue_number
 from qsl_envs.market.client import client_of, free_message
 from qsl_envs.market.consequences import consequences, roll_volume, shrink_client
 from qsl_envs.market.constants import (  # fmt: skip
@@ -130,7 +131,7 @@ def serve_message(m, r, i, now_ns):
             spend_token(m.gates[venue_gate_of(m, r, trader, book)], m.traders[run.traders + trader], now_ns)
             serve_less(m, r, i, client, slot, now_ns)
     set_deadline(m, r, book)
-    if m.venues[run.venues + book // run.num_symbols].limit_state_ns > 0:
+    if m.venues[run.venues + venue_number(run, book)].limit_state_ns > 0:
         watch_limit(m, r, book, now_ns)
     free_message(m, r, i)
 
@@ -139,7 +140,7 @@ def serve_message(m, r, i, now_ns):
 def is_fresh(m, r, book, slot, now_ns):
     """Whether a participant's order has not stood for the venue's minimum resting time yet."""
     run = m.runs[r]
-    least = m.venues[run.venues + book // run.num_symbols].min_resting_ns
+    least = m.venues[run.venues + venue_number(run, book)].min_resting_ns
     return least > 0 and now_ns - m.longs[m.flows[run.flows + book].births + slot] < least
 
 

@@ -28,6 +28,7 @@ from qsl_envs.kernel.draw import (
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.background import find_flow
 from qsl_envs.market.bands import rewind_rules
+from qsl_envs.market.books import venue_number
 from qsl_envs.market.change import BURN_IN_NS, draw_member, enter_changes
 from qsl_envs.market.constants import CODE_SHIFT, L_CANDIDATE, NEVER, RECORD
 from qsl_envs.market.crowd import set_crowd
@@ -83,7 +84,7 @@ def set_world(m, r, world_key):
             line = (p * run.num_books + b) << 2
             conn.up_skey = stream_key(world_key, JITTER, line | UP)
             conn.down_skey = stream_key(world_key, JITTER, line | DOWN)
-            conn.order_skey = stream_key(world_key, ORDER, (b // run.num_symbols) << 32 | p)
+            conn.order_skey = stream_key(world_key, ORDER, venue_number(run, b) << 32 | p)
     for v in range(run.num_views):
         m.views[run.views + v].skey = stream_key(world_key, JITTER, v << 2 | FEED)
 

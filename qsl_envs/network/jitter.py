@@ -14,7 +14,7 @@ from qsl_envs.kernel.jit import kernel
 NONE, UNIFORM, EXPONENTIAL, LOGNORMAL, PARETO = 0, 1, 2, 3, 4
 
 
-@kernel
+@kernel(inline=True)
 def jitter_quantile(law, scale_ns, shape, u):
     """The jitter, in ns as float64, that a share `u` in (0, 1) of the untruncated law does not exceed.
 

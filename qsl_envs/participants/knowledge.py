@@ -10,6 +10,7 @@ from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.kernel.draw import below_from_bits, draw_bits, exp_from_bits, normal_from_bits, unit_from_bits
 from qsl_envs.kernel.fmath import bits_of, float_of
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.books import symbol_number
 from qsl_envs.market.client import open_qty
 from qsl_envs.market.constants import GROUP_BOOKS, GROUP_LONGS, K_LIVE
 from qsl_envs.market.feed import hear, known_levels, undo
@@ -204,7 +205,7 @@ def known_cash(m, r, p):
 @kernel(inline=True)
 def symbol_of(m, r, book):
     """Symbol of a book."""
-    return book % m.runs[r].num_symbols
+    return symbol_number(m.runs[r], book)
 
 
 @kernel(inline=True)
