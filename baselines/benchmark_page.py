@@ -27,6 +27,14 @@ EFFECTS = (
     ("easy markets first", "PPO residual with curriculum", "PPO residual"),
 )
 """What is done differently, the learner that does it, the learner that differs in nothing else of weight."""
+FORMULA = "best scripted"
+"""What pictures call the best tuned scripted policy."""
+COLORS = {
+    "PPO": "#4c78a8", "PPO from clone": "#f58518", "PPO with memory": "#9ecae9", "SAC": "#d37fae", "DDPG": "#d9b310",
+    "DQN": "#58a6a1", "PPO residual": "#2f7d32", "PPO residual with curriculum": "#e45756", "SAC residual": "#7b3fa0",
+    "SB3 PPO": "#9d755d", FORMULA: "#1d2733",
+}  # fmt: skip
+"""Of lines in pictures; every learner has one of its own."""
 REALISM = "table:realism_amzn"
 """Name of the table in docs/metrics.md whose rows say how far a world is from a recorded day."""
 
@@ -198,7 +206,7 @@ def normalised_scores(tables: Tables) -> dict[str, dict[str, np.ndarray]]:
         length = np.nanmean(groups[reference]["score"]) - zero
         for name in (*tables.learners(), reference):
             if name in groups:
-                label = "best scripted" if name == reference else name
+                label = FORMULA if name == reference else name
                 found.setdefault(label, {})[place] = (groups[name]["score"] - zero) / length
     return found
 
@@ -208,19 +216,25 @@ def draw(folder: Path, tables: Tables) -> list[Path]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from baselines.pictures import STYLE, colors, save_figure
+    from baselines.pictures import STYLE, save_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     scores = normalised_scores(tables)
-    color = colors(list(scores))
     if scores:
         with rc_context(STYLE):
             figure = Figure(figsize=(8, 3.8))
             axes = figure.subplots()
             thresholds = np.linspace(-1, 4, 251)
             for name, by_place in scores.items():
-                axes.plot(thresholds, performance_profile(by_place, thresholds), color=color[name], label=name, lw=2)
+                axes.plot(
+                    thresholds,
+                    performance_profile(by_place, thresholds),
+                    color=COLORS[name],
+                    label=name,
+                    lw=2,
+                    ls="--" if name == FORMULA else "-",
+                )
             axes.axvline(1, color="#aab3bd", lw=1)
             axes.set(xlabel="normalised score of a world", ylabel="share of runs above", xlim=(-1, 4), ylim=(0, 1))
             axes.set_title("Performance profiles")
@@ -230,19 +244,24 @@ def draw(folder: Path, tables: Tables) -> list[Path]:
     places = [place for place, groups in tables.places.items() if any(name in LEARNERS for name in groups)]
     if places:
         with rc_context(STYLE):
-            figure = Figure(figsize=(11, 2.9 * ((len(places) + 1) // 2)))
+            height = 2.9 * ((len(places) + 1) // 2)
+            figure = Figure(figsize=(11, height))
             panels = figure.subplots((len(places) + 1) // 2, 2, squeeze=False).ravel()
             for axes, place in zip(panels, places):
-                _curves(axes, tables, curves, place, colors(tables.learners()))
+                _curves(axes, tables, curves, place)
             for axes in panels[len(places) :]:
                 axes.set_visible(False)
+            lines = {label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels())}
+            order = [name for name in COLORS if name in lines]
             figure.subplots_adjust(hspace=0.5, wspace=0.2)
+            figure.legend(
+                [lines[name] for name in order], order, loc="upper center", ncol=4, bbox_to_anchor=(0.5, 0.05 / height)
+            )
             drawn.append(save_figure(figure, folder / "benchmark-curves.png"))
     return drawn
 
 
-def _curves(axes: Any, tables: Tables, curves: Mapping[str, Mapping[str, np.ndarray]], place: str,
-            color: Mapping[str, str]) -> None:  # fmt: skip
+def _curves(axes: Any, tables: Tables, curves: Mapping[str, Mapping[str, np.ndarray]], place: str) -> None:
     """Return of training episodes of every seed, smoothed; dashed: the best scripted policy on held-out worlds."""
     for cell in sorted(tables.cells.values(), key=lambda cell: cell.name):
         if cell.place == place and cell.learned and cell.name in curves:
@@ -253,12 +272,12 @@ def _curves(axes: Any, tables: Tables, curves: Mapping[str, Mapping[str, np.ndar
             if len(returns) > width:
                 smooth = np.convolve(returns, np.ones(width) / width, "valid")
                 label = cell.policy if cell.seed == 1 else None
-                axes.plot(frames[width - 1 :], smooth, color=color[cell.policy], lw=1.3, alpha=0.9, label=label)
+                axes.plot(frames[width - 1 :], smooth, color=COLORS[cell.policy], lw=1.2, alpha=0.8, label=label)
     reference = tables.reference(place)
-    axes.axhline(np.nanmean(tables.places[place][reference]["score"]), color="#1d2733", lw=1.1, ls=(0, (5, 3)))
+    height = np.nanmean(tables.places[place][reference]["score"])
+    axes.axhline(height, color=COLORS[FORMULA], lw=1.1, ls=(0, (5, 3)), label=FORMULA)
     axes.set_title(place)
     axes.set(xlabel="frames, millions", ylabel="return of an episode")
-    axes.legend(loc="lower right")
 
 
 def inside(tables: Tables, cell: Cell, score: np.ndarray) -> tuple[Estimate, float, bool]:
