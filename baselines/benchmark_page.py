@@ -38,6 +38,9 @@ COLORS = {
 REALISM = "table:realism_amzn"
 """Name of the table in docs/metrics.md whose rows say how far a world is from a recorded day."""
 
+NO_BOOK = ("qsl/AvellanedaStoikov-v0",)
+"""Environments whose worlds have no order book, and so nothing that a recorded day could be compared with."""
+
 Groups = dict[str, dict[str, np.ndarray]]
 
 
@@ -143,6 +146,8 @@ def tables_text(tables: Tables, docs: Path) -> str:
                 "How far these worlds are from a recorded day (L1 / Wasserstein-1, see [metrics](metrics.md)):\n"
             )
             parts.append(markdown_of(realism) + "\n")
+        elif env_id in NO_BOOK:
+            parts.append("These worlds have no order book: there is nothing to compare with a recorded day.\n")
     return "\n".join(parts)
 
 

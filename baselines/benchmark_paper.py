@@ -37,9 +37,19 @@ def method(tables: Tables) -> str:
     lines.append(f"- {len(tables.places)} environments, {', '.join(map(str, worlds))} held-out worlds each")
     for name in tables.learners():
         of = [cell for cell in learned if cell.policy == name]
-        frames = ", ".join(sorted({f"{cell.frames / 1e6:g} M" for cell in of}))
-        lines.append(f"- {name}: {max(cell.seed for cell in of)} training seeds of {frames} frames")
+        said = []
+        for frames in sorted({cell.frames for cell in of}, reverse=True):
+            mine = [cell for cell in of if cell.frames == frames]
+            seeds, places = max(cell.seed for cell in mine), len({cell.place for cell in mine})
+            said.append(
+                f"{_count(seeds, 'training seed')} of {frames / 1e6:g} M frames in {_count(places, 'environment')}"
+            )
+        lines.append(f"- {name}: {', '.join(said)}")
     return "\n".join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def findings(tables: Tables) -> list[str]:

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 
+import gymnasium as gym
 import pytest
 
 from qsl_envs import __version__, cli
 from qsl_envs.errors import ConfigError, MissingExtraError
-from qsl_envs.registration import ENVIRONMENTS
+from qsl_envs.registration import MARL_ENVIRONMENTS
 
 
 @pytest.fixture
@@ -104,7 +105,10 @@ def test_a_missing_package_of_no_extra_is_our_mistake(monkeypatch, tmp_path):
 def test_list_names_every_environment(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [entry.env_id for entry in ENVIRONMENTS]
+    named = [line.split()[0] for line in lines]
+    alone = [env_id for env_id in gym.registry if env_id.startswith("qsl/")]
+    assert sorted(named) == sorted([*alone, *(entry.env_id for entry in MARL_ENVIRONMENTS)])
+    assert named[0] == "qsl/MarketMaking-v0"
 
 
 def test_help_imports_no_kernel():

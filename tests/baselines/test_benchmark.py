@@ -185,7 +185,7 @@ def test_the_page_says_what_is_stored(published, tmp_path):
         assert f"{seed:.1f}" in first
     assert "`ffffffffffff`" in first and "1.84 / 10.7" in first and "`MarketMaking-v0/PPO`" in first
     said = paper.read_text()
-    assert "PPO is better than do nothing" in said and "PPO: 3 training seeds of 1 M frames" in said
+    assert "PPO is better than do nothing" in said and "PPO: 3 training seeds of 1 M frames in 1 environment" in said
     assert (docs / "images" / "benchmark-curves.png").read_bytes()[:4] == b"\x89PNG"
     page.write_text("no markers")
     with pytest.raises(ValueError, match="no markers"):
