@@ -9,10 +9,7 @@ from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.synthetic import SyntheticVectorEnv
 from qsl_envs.flow.config import PoissonFlowConfig
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, VenueConfig
-from qsl_envs.network.config import LinkConfig
-
-MILLISECOND = LinkConfig(latency_ns=1_000_000, jitter="exponential", jitter_ns=100_000)
-"""One way between the agent and the venue: a line within one city, with a little jitter."""
+from qsl_envs.network.config import MILLISECOND
 
 DEFAULT_MARKET = MarketConfig(
     venues=(VenueConfig(maker_fee_bps=-0.2, taker_fee_bps=0.3),),

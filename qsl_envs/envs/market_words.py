@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qsl_envs.envs.config import merge
 from qsl_envs.errors import ConfigError, require
+from qsl_envs.market.changes import merge
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.profiles import link

@@ -12,7 +12,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.config import market_config, task_config
+from qsl_envs.envs.config import task_config
 from qsl_envs.envs.contract import autoreset_mode_of, rebuild, reset_mask_of, seeds_of
 from qsl_envs.envs.core import Seats, prepare_kernels
 from qsl_envs.envs.fields import field_names, field_units
@@ -22,6 +22,7 @@ from qsl_envs.envs.realism import realism_of, relieved, words
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, REWARD_TERMS
 from qsl_envs.errors import ConfigError, require
+from qsl_envs.market.changes import market_config
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
 

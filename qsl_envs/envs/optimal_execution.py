@@ -6,12 +6,12 @@ import dataclasses
 
 from qsl_envs.envs.config import ExecutorConfig
 from qsl_envs.envs.market_making import DEFAULT_MARKET as MAKERS_MARKET
-from qsl_envs.envs.market_making import MILLISECOND
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.synthetic import SyntheticVectorEnv
 from qsl_envs.market.config import ParticipantConfig, RiskConfig
+from qsl_envs.network.config import MILLISECOND
 
 EXECUTOR = ParticipantConfig(
     order_link=MILLISECOND,

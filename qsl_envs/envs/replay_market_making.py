@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import tempfile
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.engine.constants import NIL
-from qsl_envs.envs.config import MakerConfig, market_config, task_config
+from qsl_envs.envs.config import MakerConfig, task_config
 from qsl_envs.envs.contract import rebuild
 from qsl_envs.envs.core import prepare_kernels
-from qsl_envs.envs.market_making import MILLISECOND
 from qsl_envs.envs.page import fill_page
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.vector import TradingVectorEnv
 from qsl_envs.errors import require
-from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
+from qsl_envs.market.changes import market_config
+from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
-from qsl_envs.replay.convert import convert
-from qsl_envs.replay.events import EventTable, Kind
-from qsl_envs.replay.lobster import read_day
-from qsl_envs.replay.samples import write_sample
+from qsl_envs.market.recorded import day_market
+from qsl_envs.replay.events import EventTable
+from qsl_envs.replay.files import open_day
 
 ROLE = Role(
     name="maker",
@@ -35,9 +30,6 @@ ROLE = Role(
                      unfilled_penalty_ticks=100, qty_scale=100.0),
 )  # fmt: skip
 """Lots are shares here, so sizes are in hundreds."""
-
-SIZE = SizeConfig(window_ticks=1024, max_special=16, max_events=64, max_clients=16, max_messages=64, max_calendar=64,
-                  tape=512, wheel=64)  # fmt: skip
 
 
 class ReplayMarketMakingVectorEnv(TradingVectorEnv):
@@ -70,7 +62,7 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
             **task,
         }  # fmt: skip
         role = Role(name=ROLE.name, task=task_config(task, ROLE.task))
-        day = event_table(data)
+        day = open_day(data)
         full = market_config(day_market(day), config, session_ns)
         prepare_kernels()
         market = Market(full, num_envs, split=split, num_threads=num_threads, day=day, day_start_ns=start_ns,
@@ -189,47 +181,3 @@ class ReplayMarketMakingEnv(TradingEnv):
     """
 
     vector_class = ReplayMarketMakingVectorEnv
-
-
-def event_table(data: EventTable | str | PathLike[str] | None) -> EventTable:
-    """The day that an environment is asked to replay; files are read once a process, as long as they do not change."""
-    if isinstance(data, EventTable):
-        return data
-    if data is None:
-        return _sample()
-    path = Path(data).resolve()
-    require(path.is_file(), "ReplayMarketMaking", "data", "an EventTable or the path of a file", str(data))
-    return _read(path, path.stat().st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4)
-def _read(path: Path, mtime_ns: int) -> EventTable:
-    return EventTable.read_parquet(path) if path.suffix == ".parquet" else convert(read_day(path))
-
-
-@functools.lru_cache(maxsize=1)
-def _sample() -> EventTable:
-    with tempfile.TemporaryDirectory() as folder:
-        return convert(read_day(write_sample(folder)[0]))
-
-
-def day_market(day: EventTable) -> MarketConfig:
-    """The default market of a recorded day: its tick, its prices, and room for its orders."""
-    agent = ParticipantConfig(
-        order_link=MILLISECOND,
-        report_link=MILLISECOND,
-        feed_link=MILLISECOND,
-        risk=RiskConfig(max_inventory=1_000, max_order_qty=1_000, max_open_orders=16),
-    )
-    prices = day.rows["price"][day.rows["kind"] == Kind.ADD]
-    require(len(prices) > 0, "ReplayMarketMaking", "data", "a day with orders", len(prices))
-    symbol = SymbolConfig(name=day.symbol or "DAY", tick_size_usd=day.tick_size_usd, start_price=int(np.median(prices)))
-    return MarketConfig(
-        venues=(VenueConfig(maker_fee_bps=-0.2, taker_fee_bps=0.3),),
-        symbols=(symbol,),
-        participants=(agent,),
-        flow=None,
-        session_ns=60_000_000_000,
-        templates=8,
-        size=dataclasses.replace(SIZE, max_orders=day.num_slots + 2 * SIZE.max_clients),
-    )

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.config import TaskConfig, market_config, task_config
+from qsl_envs.envs.config import TaskConfig, task_config
 from qsl_envs.envs.contract import rebuild
 from qsl_envs.envs.core import prepare_kernels
 from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.vector import TradingVectorEnv
+from qsl_envs.market.changes import market_config
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
 

@@ -278,7 +278,8 @@ class Replicas:
         require(
             bool((self.episodes >= 0).all()), "Market", "advance", "called after `reset`", "a replica without a world"
         )
-        until = np.broadcast_to(np.asarray(until_ns, np.int64), (self.num_replicas,)).copy()
+        until = np.empty(self.num_replicas, np.int64)
+        until[:] = until_ns
 
         def work(first: int, last: int, thread: int) -> None:
             try:

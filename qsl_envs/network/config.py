@@ -175,3 +175,7 @@ class LinkConfig:
         for field in ("outages", "latency_changes"):
             values[field] = [list(pair) for pair in values[field]]
         return values
+
+
+MILLISECOND = LinkConfig(latency_ns=1_000_000, jitter="exponential", jitter_ns=100_000)
+"""One way between an agent and a venue, by default: a line within one city, with a little jitter."""

@@ -15,6 +15,7 @@ from qsl_envs.market.constants import STOP_RECORD, STOP_WAKE, WHY_BOOK, WHY_STAR
 from qsl_envs.market.market import Market
 from qsl_envs.market.population import member_name
 from qsl_envs.participants.knowledge import view_of
+from qsl_envs.sdk.live import live
 from qsl_envs.sdk.strategy import MarketData, Report, Strategy
 from qsl_envs.sdk.trader import Trader
 
@@ -65,20 +66,22 @@ def run_strategies(
     require(not unknown, "run_strategies", "strategies", f"of agents among {names}", unknown)
     market.reset()
     seats = {names.index(name): Seat(market, names.index(name), strategy) for name, strategy in strategies.items()}
-    run = market.arrays.runs[0]
-    end = int(run.close_ns) if until_ns is None else until_ns
+    run = live(market.arrays.runs, 0)
+    crowd = live(market.arrays.crowds, int(run["crowd"]))
+    end = int(run["close_ns"]) if until_ns is None else until_ns
     while True:
         stop = int(market.advance(end)[0])
         if stop == STOP_WAKE:
-            if int(run.stop_trader) in seats:
-                seats[int(run.stop_trader)].wake(int(market.arrays.crowds[run.crowd].acting_why))
+            seat = seats.get(int(run["stop_trader"]))
+            if seat is not None:
+                seat.wake(int(crowd["acting_why"]))
         elif stop == STOP_RECORD:
             raise ConfigError(
                 "Market.record is too small for this run: its tape is full; run it in parts, and take `events`"
             )
-        elif int(run.now_ns) >= min(end, int(run.close_ns)):
+        elif int(run["now_ns"]) >= min(end, int(run["close_ns"])):
             break
-    return StrategyRun(market, {name: market.account(name) for name in strategies}, int(run.now_ns))
+    return StrategyRun(market, {name: market.account(name) for name in strategies}, int(run["now_ns"]))
 
 
 def seated(config: MarketConfig, strategies: Mapping[str, Strategy]) -> MarketConfig:
@@ -97,18 +100,23 @@ class Seat:
         self.market, self.agent, self.strategy = market, agent, strategy
         self.md, self.trader = MarketData(market, 0, agent), Trader(market, 0, agent)
         self._filled: dict[int, tuple[int, int, int]] = {}
+        m = market.arrays
+        self._run = live(m.runs, 0)
+        self._actor = live(m.actors, int(live(m.crowds, int(self._run["crowd"]))["actors"]) + agent)
+        self._feeds = [live(m.views, int(view_of(m, 0, agent, number))) for number in range(market.config.num_books)]
         self._heard = [-1] * market.config.num_books
 
     def wake(self, why: int) -> None:
         """Call what the WHY_ bits ask for: the start, fills in the order in which they were heard, books, the timer."""
-        m, now = self.market.arrays, self.md.now_ns
+        now = self.md.now_ns
         if why & WHY_START:
             self._call(self.strategy.on_start, self.md, self.trader)
-        for report in self._take_reports(now):
-            self._call(self.strategy.on_fill, report)
+        if self._actor["first_report"] >= 0:
+            for report in self._take_reports(now):
+                self._call(self.strategy.on_fill, report)
         if why & WHY_BOOK:
-            for number in range(self.market.config.num_books):
-                seq = int(m.views[view_of(m, 0, self.agent, number)].heard_seq)
+            for number, feed in enumerate(self._feeds):
+                seq = int(feed["heard_seq"])
                 if seq != self._heard[number]:
                     self._heard[number] = seq
                     self._call(self.strategy.on_book_update, self.md.book(number), now)
@@ -127,24 +135,24 @@ class Seat:
     def _take_reports(self, now_ns: int) -> list[Report]:
         """The fills that were heard since the last time, in order; their messages are given back."""
         m = self.market.arrays
-        run = m.runs[0]
-        actor = m.actors[m.crowds[run.crowd].actors + self.agent]
+        run, actor = self._run, self._actor
         found = []
-        at = int(actor.first_report)
+        at = int(actor["first_report"])
         while at >= 0:
-            msg = m.msgs[run.msgs + at]
-            following, tag = int(msg.next), int(msg.client)
+            msg = live(m.msgs, int(run["msgs"]) + at)
+            following, tag = int(msg["next"]), int(msg["client"])
+            told = int(msg["filled_qty"]), int(msg["cash"]), int(msg["fees"])
             filled, cash, fees = self._filled.get(tag, (0, 0, 0))
-            qty, fee = int(msg.filled_qty) - filled, int(msg.fees) - fees
-            paid = cash - int(msg.cash) - fee  # without the fee: > 0 for what was bought
+            qty, fee, leaves = told[0] - filled, told[2] - fees, int(msg["leaves_qty"])
+            paid = cash - told[1] - fee  # without the fee: > 0 for what was bought
             if qty > 0:
-                price = abs(paid) / (qty * int(run.fee_unit))
+                price = abs(paid) / (qty * int(run["fee_unit"]))
                 side = BUY if paid > 0 else SELL
-                found.append(Report(tag, int(msg.book), side, qty, price, fee, int(msg.leaves_qty), now_ns))
-                self._filled[tag] = int(msg.filled_qty), int(msg.cash), int(msg.fees)
-            if msg.leaves_qty == 0:
+                found.append(Report(tag, int(msg["book"]), side, qty, price, fee, leaves, now_ns))
+                self._filled[tag] = told
+            if leaves == 0:
                 self._filled.pop(tag, None)
             free_message(m, 0, at)
             at = following
-        actor.first_report = actor.last_report = NIL
+        actor["first_report"] = actor["last_report"] = NIL
         return found

@@ -10,6 +10,7 @@ import numpy as np
 from qsl_envs.engine.constants import NIL
 from qsl_envs.market.market import Market
 from qsl_envs.participants.knowledge import feed_age_ns, last_print, levels, top, volumes
+from qsl_envs.sdk.live import live
 
 if TYPE_CHECKING:
     from qsl_envs.sdk.trader import Trader
@@ -59,6 +60,7 @@ class MarketData:
 
     def __init__(self, market: Market, replica: int, agent: int):
         self._market, self._replica, self._agent = market, replica, agent
+        self._run = live(market.arrays.runs, replica * market.stride)
 
     @property
     def config(self) -> Any:
@@ -68,12 +70,12 @@ class MarketData:
     @property
     def now_ns(self) -> int:
         """Time from the start of the episode."""
-        return int(self._market.arrays.runs[self._replica * self._market.stride].now_ns)
+        return int(self._run["now_ns"])
 
     @property
     def close_ns(self) -> int:
         """When the session ends."""
-        return int(self._market.arrays.runs[self._replica * self._market.stride].close_ns)
+        return int(self._run["close_ns"])
 
     def _where(self) -> tuple:
         return self._market.arrays, self._replica * self._market.stride, self._agent

@@ -22,6 +22,7 @@ from qsl_envs.participants.orders import (
     quote,
     refuse_own,
 )
+from qsl_envs.sdk.live import live
 
 
 def whole(value: Any, most: int) -> int:
@@ -43,9 +44,15 @@ class Trader:
     def __init__(self, market: Market, replica: int, agent: int):
         self._market, self._r, self._agent = market, replica * market.stride, agent
         self._replica = replica
+        self._run = live(market.arrays.runs, self._r)
+        self._known = live(market.arrays.traders, int(self._run["traders"]) + agent)
 
     def _now(self) -> int:
-        return int(self._market.arrays.runs[self._r].now_ns)
+        return int(self._run["now_ns"])
+
+    def _check_room(self) -> None:
+        if self._run["error"] != 0:
+            self._market.raise_error(self._r)
 
     def _reject(self, reason: int) -> int:
         return int(refuse_own(self._market.arrays, self._r, self._agent, reason))
@@ -62,7 +69,7 @@ class Trader:
             if ticks < 1:
                 return self._reject(BAD_PRICE)
             sent = order(m, self._r, self._agent, book, side, ticks, lots, tif, int(post_only), self._now())
-        self._market._check_room(self._replica)
+        self._check_room()
         return int(tag_of(m, self._r, sent)) if sent >= 0 else int(sent)
 
     def buy(self, qty: int, price: int | None = None, *, book: int = 0, tif: int = GTC, post_only: bool = False) -> int:
@@ -92,7 +99,7 @@ class Trader:
         asks = asks if asks == ask_qty else NIL
         quote(self._market.arrays, self._r, self._agent, book, whole(bid, PRICE_MAX), bids, whole(ask, PRICE_MAX), asks,
               int(post_only), self._now())  # fmt: skip
-        self._market._check_room(self._replica)
+        self._check_room()
 
     def cancel(self, number: int) -> bool:
         """Ask for the cancel of an order; False if it is known to be over, or that is pending already."""
@@ -103,13 +110,13 @@ class Trader:
         if client < 0 or m.clients[m.runs[self._r].clients + client].owner != self._agent:
             return False
         sent = cancel(m, self._r, client, self._now())
-        self._market._check_room(self._replica)
+        self._check_room()
         return bool(sent)
 
     def cancel_all(self) -> None:
         """Ask every venue to cancel all that stands there."""
         cancel_all(self._market.arrays, self._r, self._agent, self._now())
-        self._market._check_room(self._replica)
+        self._check_room()
 
     def set_timer(self, at_ns: int | None) -> None:
         """Call `on_timer` at this time (ns from the start; a time that is over: one ns from now); None: not at all."""
@@ -129,20 +136,17 @@ class Trader:
     @property
     def cash(self) -> int:
         """Cash by the reports heard, fees taken off."""
-        m = self._market.arrays
-        return int(m.traders[m.runs[self._r].traders + self._agent].known_cash)
+        return int(self._known["known_cash"])
 
     @property
     def rejects(self) -> int:
         """Orders that were refused, here or at a venue, as heard."""
-        m = self._market.arrays
-        return int(m.traders[m.runs[self._r].traders + self._agent].rejects)
+        return int(self._known["rejects"])
 
     @property
     def last_reason(self) -> int:
         """`Reason` of the last of them, 0: none."""
-        m = self._market.arrays
-        return int(m.traders[m.runs[self._r].traders + self._agent].last_reason)
+        return int(self._known["last_reason"])
 
     @property
     def orders(self) -> list[dict[str, int]]:

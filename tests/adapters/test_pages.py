@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "how-to"
-PAGES = ("use-a-learner.md", "draw-a-market.md", "use-pettingzoo.md")
+PAGES = ("come-from-elsewhere.md", "use-a-learner.md", "draw-a-market.md", "use-pettingzoo.md")
 OPTIONAL = ("stable_baselines3", "torchrl", "ray.rllib")
 BLOCKS = [
     pytest.param(block, id=f"{page.partition('.')[0]}-{n}")

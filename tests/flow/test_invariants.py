@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from qsl_envs.envs.config import market_config
 from qsl_envs.errors import CapacityError, ConfigError
 from qsl_envs.flow.kinds import FLOWS as KINDS
+from qsl_envs.market.changes import market_config
 from qsl_envs.market.config import MarketConfig, VenueConfig
 from qsl_envs.market.market import Market
 from tests.conftest import ROOT

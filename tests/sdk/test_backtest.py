@@ -1,0 +1,82 @@
+"""Strategies over a recorded day: the same as compiled code there, in the window that was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from qsl_envs.engine.constants import BUY, SELL
+from qsl_envs.errors import ConfigError
+from qsl_envs.market.config import PopulationConfig
+from qsl_envs.market.market import Market
+from qsl_envs.market.recorded import day_market
+from qsl_envs.replay.files import open_day
+from qsl_envs.replay.player import Player
+from qsl_envs.replay.samples import write_sample
+from qsl_envs.sdk import Strategy, backtest
+from tests.sdk.test_strategy import example, told  # noqa: F401  a fixture
+
+NINE_AND_A_HALF, MINUTE = 34_200 * 10**9, 60 * 10**9
+
+
+class Idle(Strategy):
+    """Counts what it hears."""
+
+    def on_start(self, md, trader):
+        self.md, self.books = md, []
+
+    def on_book_update(self, book, ts):
+        self.books.append((ts, book))
+
+
+def test_a_strategy_and_a_compiled_participant_trade_the_same_day(example):  # noqa: F811
+    start = NINE_AND_A_HALF + 5 * MINUTE
+    run = backtest(example.TouchMaker(), start_ns=start, end_ns=start + MINUTE, seed=3)
+    day = open_day(None)
+    full = replace(day_market(day), session_ns=MINUTE, templates=1)
+    agent = full.participants[0]
+    group = PopulationConfig(kind="touch_maker", name="agent", order_link=agent.order_link, risk=agent.risk,
+                             report_link=agent.report_link, feed_link=agent.feed_link)  # fmt: skip
+    beside = Market(replace(full, participants=(), population=(group,)), 1, seed=3, day=day, day_start_ns=start,
+                    day_end_ns=start + MINUTE)  # fmt: skip
+    beside.reset()
+    beside.advance(MINUTE)
+    assert told(run.market) == told(beside)
+    assert run.now_ns == MINUTE and run.accounts["agent"]["volume"] > 0
+
+
+def test_whoever_does_nothing_sees_the_day_and_leaves_it_as_it_was():
+    start, idle = NINE_AND_A_HALF + 7 * MINUTE, Idle()
+    run = backtest(idle, start_ns=start, end_ns=start + MINUTE)
+    day = Player(open_day(None))
+    day.run(day.table.index_at(start + MINUTE + 1))
+    for side, book in zip((BUY, SELL), run.market.true_book(levels=10)):
+        assert [tuple(level) for level in book.tolist()] == [tuple(level[:2]) for level in day.depth(side, 10)]
+    assert run.accounts["agent"]["volume"] == 0 and len(idle.books) > 50
+
+
+def test_a_file_of_ones_own_and_several_strategies(tmp_path):
+    messages, _ = write_sample(tmp_path)
+    pair = {"slow": Idle(), "quick": Idle()}
+    seats = [{"name": name, "feed_link": {"latency_ns": ns, "jitter": "none", "jitter_ns": 0}}
+             for name, ns in (("slow", 50_000_000), ("quick", 1_000))]  # fmt: skip
+    end = NINE_AND_A_HALF + MINUTE
+    backtest(pair, messages, {"participants": seats}, end_ns=end)
+    quick = {book: ts for ts, book in reversed(pair["quick"].books)}
+    late = [ts - quick[book] for ts, book in pair["slow"].books if book in quick]
+    assert len(late) > 20 and min(late) >= 49_000_000
+
+
+@pytest.mark.parametrize(
+    ("window", "name"), [({"start_ns": 0}, "start_ns"), ({"end_ns": 10**15}, "end_ns"),
+                         ({"start_ns": NINE_AND_A_HALF + MINUTE, "end_ns": NINE_AND_A_HALF}, "start_ns")]
+)  # fmt: skip
+def test_a_window_outside_the_day_is_an_error(window, name):
+    with pytest.raises(ConfigError, match=name):
+        backtest(Idle(), **window)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere.csv"):
+        backtest(Idle(), tmp_path / "nowhere.csv")
