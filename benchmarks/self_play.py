@@ -25,7 +25,9 @@ RUNS = (
     ("makers-takers", "league", (1, 2, 3)),
     ("makers-tuned", "league", (1,)),
     ("makers-tuned", "psro", (1,)),
+    ("makers-takers", "psro", (1,)),
     ("racers", "league", (1,)),
+    ("makers-long", "league", (1,)),
 )
 """Preset, method, seeds."""
 
