@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # Ten quotes a second; whether a fill was good is known after some seconds.
     "qsl/MarketMaking-v0": {
         "ppo": {**PPO_CORRECTS, "gae_lambda": 0.97},
-        "sac": {**SAC_CORRECTS, "return_steps": 20, "gamma": 0.97, "entropy_start": 0.001, "entropy_target": -2.0,
+        "sac": {**SAC_CORRECTS, "reach": 0.1, "return_steps": 40, "entropy_start": 0.001, "entropy_target": -2.0,
                 "learning_rate": 5e-4},
     },
     # A rollout is a whole parent order, and nothing that it costs is discounted.
