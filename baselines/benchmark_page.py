@@ -85,7 +85,11 @@ class Tables:
             score = groups[name]["score"]
             of = [cell for cell in self.cells.values() if cell.place == place and cell.policy == name]
             spent = f"{len(of)} x {of[0].frames / 1e6:g} M" if of[0].learned else ""
-            against = ["", ""] if name == reference else difference_cells(score, groups[reference]["score"])
+            against = (
+                ["", ""]
+                if name == reference or reference not in groups
+                else difference_cells(score, groups[reference]["score"])
+            )
             rows.append(
                 [name, spent, str(bootstrap(score)), f"{iqm(score):,.1f}", normalised_cell(groups, name, reference),
                  *against, str(bootstrap(groups[name]["pnl"])), f"`{of[0].group}`"]
@@ -246,7 +250,9 @@ def draw(folder: Path, tables: Tables) -> list[Path]:
             axes.legend(loc="upper right")
             drawn.append(save_figure(figure, folder / "benchmark-profiles.png"))
     curves = tables.store.read(CURVES)
-    places = [place for place, groups in tables.places.items() if any(name in LEARNERS for name in groups)]
+    ended = {cell.place for cell in tables.cells.values()
+             if cell.learned and np.count_nonzero(~np.isnan(curves[cell.name]["return"])) > 1}  # fmt: skip
+    places = [place for place in tables.places if place in ended]
     if places:
         with rc_context(STYLE):
             height = 2.9 * ((len(places) + 1) // 2)
@@ -258,7 +264,7 @@ def draw(folder: Path, tables: Tables) -> list[Path]:
                 axes.set_visible(False)
             lines = {label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels())}
             order = [name for name in COLORS if name in lines]
-            figure.subplots_adjust(hspace=0.5, wspace=0.2)
+            figure.subplots_adjust(hspace=0.5, wspace=0.2, bottom=0.55 / height)
             figure.legend(
                 [lines[name] for name in order], order, loc="upper center", ncol=4, bbox_to_anchor=(0.5, 0.05 / height)
             )
@@ -279,8 +285,9 @@ def _curves(axes: Any, tables: Tables, curves: Mapping[str, Mapping[str, np.ndar
                 label = cell.policy if cell.seed == 1 else None
                 axes.plot(frames[width - 1 :], smooth, color=COLORS[cell.policy], lw=1.2, alpha=0.8, label=label)
     reference = tables.reference(place)
-    height = np.nanmean(tables.places[place][reference]["score"])
-    axes.axhline(height, color=COLORS[FORMULA], lw=1.1, ls=(0, (5, 3)), label=FORMULA)
+    if reference in tables.places[place]:
+        height = np.nanmean(tables.places[place][reference]["score"])
+        axes.axhline(height, color=COLORS[FORMULA], lw=1.1, ls=(0, (5, 3)), label=FORMULA)
     axes.set_title(place)
     axes.set(xlabel="frames, millions", ylabel="return of an episode")
 

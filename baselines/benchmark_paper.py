@@ -58,10 +58,10 @@ def findings(tables: Tables) -> list[str]:
     for place, groups in tables.places.items():
         reference = tables.reference(place)
         for name in tables.ordered(place):
-            if name in LEARNERS:
+            if name in LEARNERS and reference in groups:
                 found = paired_difference(groups[name]["score"], groups[reference]["score"])
                 lines.append(f"{place}: {name} {SAID[verdict(found)]} {reference} (difference {found}).")
-        if reference != NOTHING:
+        if reference != NOTHING and NOTHING in groups:
             found = paired_difference(groups[reference]["score"], groups[NOTHING]["score"])
             lines.append(f"{place}: {reference}, the best tuned one, {SAID[verdict(found)]} doing nothing ({found}).")
     return lines
