@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
+from qsl_envs.engine.constants import ADD, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
 from qsl_envs.engine.handles import (
     AHEAD,
     HandleArrays,
@@ -108,11 +108,11 @@ class Accounts:
 
 
 @kernel(inline=True)
-def settle(m, r, account, venue_account, role, sign, price, qty, now_ns):
+def settle(account, venue, venue_account, role, sign, price, qty, fee_unit):
     """Book one side of a fill: account and fee."""
-    accrue_short(account, now_ns)
-    book_trade(account, sign, price, qty, m.runs[r].fee_unit)
-    fee = trade_fee(m, r, 0, account.volume, role, price, qty)
+    value = price * qty * fee_unit
+    book_trade(account, sign, price, qty, fee_unit)
+    fee = trade_fee(venue, role, account.volume, qty, value)
     if fee != 0:
         pay_fee(account, venue_account, fee)
 
@@ -121,10 +121,14 @@ def settle(m, r, account, venue_account, role, sign, price, qty, now_ns):
 def settle_events(m, r, h, side, owner, now_ns):
     """Book the fills among the events, both sides; return their number."""
     book = m.book.books[h]
+    run = m.runs[r]
     base, count = book.events_base, np.int64(book.num_events)
-    sign = 1 if side == BUY else -1
+    fee_unit = run.fee_unit
+    venue = m.venues[run.venues]
+    sign = 1 - 2 * side
     account = m.accounts[account_of(m, r, owner, 0)]
     venue_account = m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)]
+    accrue_short(account, now_ns)
     fills = np.int64(0)
     bought = np.int64(0)
     for k in range(count):
@@ -133,8 +137,10 @@ def settle_events(m, r, h, side, owner, now_ns):
         price, qty = np.int64(event.price), np.int64(event.qty)
         gate = m.gates[gate_of(m, r, maker, 0)]
         if event.kind == EV_FILL:
-            settle(m, r, account, venue_account, TAKER, sign, price, qty, now_ns)
-            settle(m, r, m.accounts[account_of(m, r, maker, 0)], venue_account, MAKER, -sign, price, qty, now_ns)
+            other = m.accounts[account_of(m, r, maker, 0)]
+            accrue_short(other, now_ns)
+            settle(account, venue, venue_account, TAKER, sign, price, qty, fee_unit)
+            settle(other, venue, venue_account, MAKER, -sign, price, qty, fee_unit)
             gate.position -= sign * qty
             bought += sign * qty
             fills += 1
@@ -144,7 +150,7 @@ def settle_events(m, r, h, side, owner, now_ns):
     return fills
 
 
-@kernel
+@kernel(inline=True)
 def serve_new(m, x, r, h, n):
     """A new order: gate, engine, accounts; return (the report as `plain.place_plain`'s, number of fills)."""
     message = x.messages[n]

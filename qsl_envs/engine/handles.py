@@ -71,12 +71,12 @@ def fetch_order(x, h, n):
 
 @kernel(inline=True)
 def fetch_neighbors(x, h, n):
-    """Bring the neighbors of the order that message `n` names near."""
+    """Bring the neighbors of the order that message `n` names near; NIL is in front of the pool, and harmless."""
     m = x.book
     base = m.books[h].orders_base
     order = m.orders[base + named_slot(x, h, n)]
-    prefetch(m.orders, base + max(np.int64(order.prev), 0))
-    prefetch(m.orders, base + max(np.int64(order.next), 0))
+    prefetch(m.orders, base + np.int64(order.prev))
+    prefetch(m.orders, base + np.int64(order.next))
 
 
 @kernel(inline=True)

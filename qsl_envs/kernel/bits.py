@@ -1,4 +1,5 @@
-"""What a processor does in one instruction and Python in several: counts of zeros, prefetch, the cycle counter.
+"""What a processor does in one instruction and Python in several: counts of zeros, prefetch, the cycle counter, the
+quotient of numbers that are not negative.
 
 Each intrinsic has a Python twin of the same name, used when kernels are interpreted (`NUMBA_DISABLE_JIT=1`).
 """
@@ -34,13 +35,18 @@ def _prefetch(array, index):
     """Bring the cache line of `array[index]` near, for writing; changes nothing."""
 
 
+def _quotient(number, divisor):
+    """`number // divisor` of a number from 0 and a divisor from 1 on, which is not checked."""
+    return number // divisor
+
+
 def _cycles():
     """A counter that grows with time: the processor's where it has one (x86), else nanoseconds."""
     return time.perf_counter_ns()
 
 
 if INTERPRETED:
-    low_zeros, high_bit, prefetch, cycles = _low_zeros, _high_bit, _prefetch, _cycles
+    low_zeros, high_bit, prefetch, cycles, quotient = _low_zeros, _high_bit, _prefetch, _cycles, _quotient
 else:
 
     @intrinsic
@@ -85,6 +91,15 @@ else:
             return context.get_dummy_value()
 
         return types.void(array, types.int64), codegen
+
+    @intrinsic
+    def quotient(typingctx, number, divisor):
+        """Compiled twin of `_quotient`: one division, no look at signs or zero."""
+
+        def codegen(context, builder, signature, args):
+            return builder.udiv(*args)
+
+        return types.int64(types.int64, types.int64), codegen
 
     @intrinsic
     def cycles(typingctx):

@@ -61,12 +61,14 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     account = m.accounts[account_of(m, r, entity, symbol)]
     if owner >= 0:
         accrue_short(account, run.now_ns)
-    book_trade(account, sign, price, qty, run.fee_unit)
+    fee_unit = run.fee_unit
+    value = price * qty * fee_unit
+    book_trade(account, sign, price, qty, fee_unit)
     volume = account.volume  # of a flow: it trades at one venue only
     if owner >= 0:
         whole = m.gates[venue_gate_of(m, r, owner, book)]
         whole.venue_volume = volume = min(int64(whole.venue_volume) + qty, QTY_MAX)
-    fee = trade_fee(m, r, venue, volume, role, price, qty)
+    fee = trade_fee(m.venues[run.venues + venue], role, volume, qty, value)
     if fee != 0:
         pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, venue), symbol)], fee)
     if owner < 0:
@@ -77,7 +79,7 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     client = client_of(m, r, tag)
     c = m.clients[run.clients + client]
     c.true_filled += qty
-    c.true_cash -= sign * price * qty * run.fee_unit + fee
+    c.true_cash -= sign * value + fee
     c.true_fees += fee
     return fee
 

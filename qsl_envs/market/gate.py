@@ -1,6 +1,8 @@
 """Pre-trade risk at a venue's door: only what that venue knows, open orders at their worst case."""
 
-from qsl_envs.engine.constants import BUY, MARKET, NO_ASK, NO_BID, STOP
+from numpy import int64
+
+from qsl_envs.engine.constants import MARKET, NO_ASK, NO_BID, STOP
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown
 from qsl_envs.kernel.jit import kernel
@@ -26,19 +28,23 @@ def gate_of(m, r, trader, book):
     return m.runs[r].gates + trader * m.runs[r].num_books + book
 
 
-@kernel
+@kernel(inline=True)
 def venue_gate_of(m, r, trader, book):
     """Absolute index of the GATE record that counts for the whole venue of a book: that of the venue's first book."""
     return m.runs[r].gates + trader * m.runs[r].num_books + book - symbol_number(m.runs[r], book)
 
 
-@kernel
+@kernel(inline=True)
 def worst_price(m, h, side, order_type, price):
     """The price at which an order's notional is counted: its limit or stop price, or for a market order the
     opposite touch.
     """
-    if order_type != MARKET and price > 0:
-        return price
+    return price if order_type != MARKET and price > 0 else touch_price(m, h, side)
+
+
+@kernel
+def touch_price(m, h, side):
+    """Best price shown on the other side of an order, else that of the last trade, else 0."""
     touch = best_shown(m.book, h, side ^ 1)
     if touch == NO_BID or touch == NO_ASK:
         last = m.book.books[h].last_price
@@ -59,16 +65,20 @@ def spend_token(gate, trader, now_ns):
 
 
 @kernel(inline=True)
-def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns):
-    """Reason (0: none) to refuse a new order, or a replace that frees `replaced_qty` lots at `replaced_price`."""
+def lean(gate, side):
+    """Lots that a participant would hold on an order's side if all its open orders there were filled."""
+    sign = 1 - 2 * side
+    return sign * gate.position + (int64(gate.open_buy) & (side - 1) | int64(gate.open_sell) & -side)
+
+
+@kernel
+def refusal(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns):
+    """First of the limits that an order breaks, in the order in which they are looked at; NONE when it breaks none."""
     run = m.runs[r]
-    h = run.books + book
     gate = m.gates[gate_of(m, r, trader_index, book)]
     whole = m.gates[venue_gate_of(m, r, trader_index, book)]
     trader = m.traders[run.traders + trader_index]
     venue = m.venues[run.venues + venue_number(run, book)]
-    if not spend_token(whole, trader, now_ns):
-        return MESSAGE_RATE
     if venue.halted != 0 or m.rules[run.rules + book].halted != 0:
         return HALTED
     if now_ns >= run.close_ns:
@@ -79,14 +89,36 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
         return MAX_ORDER_QTY
     if replaced_qty == 0 and whole.num_open >= trader.max_open_orders:
         return MAX_OPEN_ORDERS
-    if side == BUY:
-        if gate.position + gate.open_buy - replaced_qty + qty > gate.max_inventory:
-            return MAX_INVENTORY
-    elif gate.open_sell - replaced_qty + qty - gate.position > gate.max_inventory:
+    if lean(gate, side) - replaced_qty + qty > gate.max_inventory:
         return MAX_INVENTORY
-    worst = worst_price(m, h, side, order_type, price)
+    worst = worst_price(m, run.books + book, side, order_type, price)
     if whole.open_notional - replaced_qty * replaced_price + worst * qty > whole.max_notional:
         return MAX_NOTIONAL
+    return NONE
+
+
+@kernel(inline=True)
+def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns):
+    """Reason (0: none) to refuse a new order, or a replace that frees `replaced_qty` lots at `replaced_price`."""
+    run = m.runs[r]
+    h = run.books + book
+    gate = m.gates[gate_of(m, r, trader_index, book)]
+    whole = m.gates[venue_gate_of(m, r, trader_index, book)]
+    trader = m.traders[run.traders + trader_index]
+    venue = m.venues[run.venues + venue_number(run, book)]
+    if not spend_token(whole, trader, now_ns):
+        return MESSAGE_RATE
+    stopped = venue.halted | m.rules[run.rules + book].halted | int64(gate.blocked)
+    exposure = lean(gate, side) - replaced_qty + qty
+    notional = whole.open_notional - replaced_qty * replaced_price + worst_price(m, h, side, order_type, price) * qty
+    # one branch for all limits: what is left of each, joined, has the sign bit when any is overrun
+    left = (run.close_ns - 1 - now_ns) | (int64(trader.max_order_qty) - qty) | (venue.max_order_qty - qty)
+    left |= int64(trader.max_open_orders) - whole.num_open - 1
+    left |= (int64(gate.max_inventory) - exposure) | (whole.max_notional - notional)
+    if stopped != 0 or left < 0:
+        reason = refusal(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns)
+        if reason != NONE:
+            return reason
     if order_type != MARKET and order_type != STOP and price > 0:
         if venue.collar_ticks > 0:
             touch = best_shown(m.book, h, side)
@@ -105,10 +137,8 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
 @kernel(inline=True)
 def open_order(gate, whole, side, price, qty):
     """Count an order that rests now, in its book's gate and in that of the whole venue."""
-    if side == BUY:
-        gate.open_buy += qty
-    else:
-        gate.open_sell += qty
+    gate.open_buy += qty & (side - 1)  # without a branch: sides come as they like
+    gate.open_sell += qty & -side
     whole.open_notional += price * qty
     whole.num_open += 1
 
@@ -116,10 +146,7 @@ def open_order(gate, whole, side, price, qty):
 @kernel(inline=True)
 def shrink_order(gate, whole, side, price, qty, gone):
     """Take `qty` lots of an open order off the count, and the order itself when it is gone."""
-    if side == BUY:
-        gate.open_buy -= qty
-    else:
-        gate.open_sell -= qty
+    gate.open_buy -= qty & (side - 1)
+    gate.open_sell -= qty & -side
     whole.open_notional -= price * qty
-    if gone:
-        whole.num_open -= 1
+    whole.num_open -= 1 if gone else 0

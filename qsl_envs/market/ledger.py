@@ -6,6 +6,7 @@ equity = cash + inventory * mark = initial + realized + unrealized - fees + reba
 unrealized = inventory * mark - basis.
 """
 
+from qsl_envs.kernel.bits import quotient
 from qsl_envs.kernel.jit import kernel
 
 RATE_UNIT = 1_000_000
@@ -44,12 +45,11 @@ def account_of(m, r, entity, symbol):
 
 
 @kernel(inline=True)
-def rate_fee(notional, rate, fee_unit):
-    """Fee on `notional` (ticks x lots) at `rate` (0.01 bp), rounded half away from zero; exact without overflow."""
-    money = notional * fee_unit
+def rate_fee(money, rate):
+    """Fee on `money` at `rate` (0.01 bp), rounded half away from zero; exact without overflow."""
     size = abs(rate)
     if 0 <= money < SMALL_MONEY and size < SMALL_RATE:
-        fee = (2 * money * size + RATE_UNIT) // (2 * RATE_UNIT)
+        fee = quotient(2 * money * size + RATE_UNIT, 2 * RATE_UNIT)
     else:
         whole, rest = money // RATE_UNIT, money % RATE_UNIT
         fee = whole * size + (2 * rest * size + RATE_UNIT) // (2 * RATE_UNIT)
@@ -70,11 +70,8 @@ def tier_of(venue, volume):
 
 
 @kernel(inline=True)
-def trade_fee(m, r, venue_index, volume, role, price, qty):
-    """Fee in money (negative: a rebate) of one side of a trade."""
-    venue = m.venues[m.runs[r].venues + venue_index]
-    if role == IN_AUCTION:
-        return rate_fee(price * qty, venue.auction_rate, m.runs[r].fee_unit) if venue.auction_rate != 0 else 0
+def fee_rates(venue, role, volume):
+    """(Rate in 0.01 bp, money per lot) of a maker or a taker, by the tier that its volume (lots) has reached."""
     maker = role == MAKER
     if maker:
         rate, lot_fee = venue.maker_rate_0, venue.maker_lot_fee
@@ -88,9 +85,18 @@ def trade_fee(m, r, venue_index, volume, role, price, qty):
             rate = venue.maker_rate_2 if maker else venue.taker_rate_2
         elif tier == 3:
             rate = venue.maker_rate_3 if maker else venue.taker_rate_3
+    return rate, lot_fee
+
+
+@kernel(inline=True)
+def trade_fee(venue, role, volume, qty, value):
+    """Fee in money (negative: a rebate) of one side of a trade of `qty` lots that are worth `value` (money)."""
+    if role == IN_AUCTION:
+        return rate_fee(value, venue.auction_rate) if venue.auction_rate != 0 else 0
+    rate, lot_fee = fee_rates(venue, role, volume)
     fee = lot_fee * qty
     if rate != 0:
-        fee += rate_fee(price * qty, rate, m.runs[r].fee_unit)
+        fee += rate_fee(value, rate)
     return fee
 
 
@@ -111,8 +117,8 @@ def pay_fee(account, venue_account, fee):
 @kernel(inline=True)
 def accrue_short(account, now_ns):
     """Bring the lots x ns that the account has been short up to date; before its inventory changes."""
-    if account.inventory < 0:
-        account.short_lot_ns += -account.inventory * (now_ns - account.short_since_ns)
+    # without a branch: which way the next account leans is anybody's guess
+    account.short_lot_ns += max(-account.inventory, 0) * (now_ns - account.short_since_ns)
     account.short_since_ns = now_ns
 
 
@@ -124,24 +130,21 @@ def book_trade(account, sign, price, qty, fee_unit):
     """
     value = price * qty * fee_unit
     inventory = account.inventory
-    account.cash -= sign * value
-    if inventory * sign >= 0:
-        account.basis += sign * value
+    basis = account.basis
+    held = max(-inventory * sign, 0)  # lots that this trade can close
+    closed = min(qty, held)
+    size = -basis * sign  # basis has the inventory's sign; this is its magnitude
+    if closed == held:  # all that is held, or nothing: one branch for both, as either comes as it likes
+        out = size & -held >> 63
+    elif 0 <= size < SMALL_BASIS and closed < SMALL_QTY:  # the same quotient by one division instead of three
+        out = quotient(size * closed, held)
     else:
-        held = -inventory * sign
-        closed = qty if qty < held else held
-        size = account.basis * -sign  # basis has the inventory's sign; this is its magnitude
-        if closed == held:
-            out = size
-        elif 0 <= size < SMALL_BASIS and closed < SMALL_QTY:  # the same quotient by one division instead of three
-            out = size * closed // held
-        else:
-            per_lot, rest = size // held, size % held
-            out = per_lot * closed + rest * closed // held
-        closed_value = price * closed * fee_unit
-        account.realized += -sign * (closed_value - out)
-        account.basis += sign * out
-        account.basis += sign * (value - closed_value)
+        per_lot, rest = size // held, size % held
+        out = per_lot * closed + rest * closed // held
+    gain = price * closed * fee_unit - out
+    account.cash -= sign * value
+    account.realized -= sign * gain
+    account.basis = basis + sign * (value - gain)
     account.inventory = inventory + sign * qty
     account.volume += qty
     account.fills += 1

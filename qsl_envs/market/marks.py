@@ -113,7 +113,7 @@ def close_lots(m, r, symbol, account, liquidator, sign, price, qty):
     run = m.runs[r]
     book_trade(account, sign, price, qty, run.fee_unit)
     book_trade(liquidator, -sign, price, qty, run.fee_unit)
-    fee = trade_fee(m, r, 0, account.volume, TAKER, price, qty)
+    fee = trade_fee(m.venues[run.venues], TAKER, account.volume, qty, price * qty * run.fee_unit)
     if fee != 0:
         pay_fee(account, m.accounts[account_of(m, r, entity_of_venue(m, r, 0), symbol)], fee)
 

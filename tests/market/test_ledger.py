@@ -33,7 +33,7 @@ def test_fees_round_half_away_from_zero_whatever_their_size():
         rate = draw.choice([draw.randrange(-10_000, 10_001), 25, -25])
         exact = abs(notional * FEE_UNIT * rate)
         fee = (2 * exact + RATE_UNIT) // (2 * RATE_UNIT)
-        assert rate_fee(notional, rate, FEE_UNIT) == (fee if rate >= 0 else -fee), (notional, rate)
+        assert rate_fee(notional * FEE_UNIT, rate) == (fee if rate >= 0 else -fee), (notional, rate)
         short += notional * FEE_UNIT < SMALL_MONEY
     assert 500 < short < 3_500
 
