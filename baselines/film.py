@@ -1,9 +1,9 @@
-"""One episode of a policy as an animated picture."""
+"""One episode of a policy, or of those of a market's agents, as an animated picture."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +59,65 @@ def film_trained(folder: Path, envs: VectorEnv, args: Any, log: Any, trust: bool
     log.film(film_policy(policy, args.env_id, Path(args.out) / "episode.gif", options=options))
 
 
+def film_crowd(folder: Path, env_id: str, path: Path, *, seed: int = 0, split: str = "validation",
+               options: Mapping[str, Any] = {}) -> Path:  # fmt: skip
+    """Play one episode of a market whose every agent has a policy, and write what the first one sees as a GIF.
+
+    Args:
+        folder: holds a saved policy for each role, or for each agent, by its name.
+        env_id: an environment of several agents.
+        seed: of the world.
+        options: keyword arguments of the environment.
+    """
+    import pettingzoo
+
+    import qsl_envs  # noqa: F401  puts the ids into PettingZoo's registry
+    from baselines.portable import load_policy
+
+    env = pettingzoo.make("parallel", env_id, render_mode="rgb_array", split=split, **options)
+    try:
+        policies = {}
+        for number, agent in enumerate(env.possible_agents):
+            role = agent.rpartition("_")[0]
+            place = folder / agent if (folder / agent).is_dir() else folder / role
+            policies[agent] = load_policy(place, env.unwrapped.vector, role)
+            policies[agent].reset(np.array([seed + number]))
+        reel, (obs, _) = Reel(), env.reset(seed=seed)
+        reel.show(env.render)
+        while env.watch in env.agents:
+            obs = env.step({agent: policies[agent](obs[agent][None])[0] for agent in env.agents})[0]
+            reel.show(env.render)
+        return write_gif(path, reel.pictures)
+    finally:
+        env.close()
+
+
+class Reel:
+    """Pictures of an episode of any length, evenly spread, at most about `PICTURES`."""
+
+    def __init__(self) -> None:
+        self.pictures: list[np.ndarray] = []
+        self._every, self._step = 1, 0
+
+    def show(self, draw: Callable[[], np.ndarray]) -> None:
+        """One more moment; it is drawn only if it is one of those that stay."""
+        if self._step % self._every == 0:
+            self.pictures.append(np.array(draw()))
+        self._step += 1
+        if len(self.pictures) > PICTURES:
+            self.pictures, self._every = self.pictures[::2], 2 * self._every
+
+
 def episode_pictures(policy: Any, envs: VectorEnv, seed: int) -> list[np.ndarray]:
     """Pictures of the first episode of env 0, uint8 (height, width, 3), evenly spread, at most about `PICTURES`."""
     policy.reset(seed + np.arange(envs.num_envs))
     obs = envs.reset(seed=seed)[0]
-    every, pictures, over = 1, [_picture(envs)], False
-    for step in range(1, 1_000_000):
+    reel, over = Reel(), False
+    while not over:  # what would be shown after the last step is the next episode's first moment
+        reel.show(lambda: _picture(envs))
         obs, _, terminated, truncated, _ = envs.step(policy(obs))
         over = bool(terminated[0] | truncated[0])
-        if over:  # the next episode's first moment is what would be shown
-            break
-        if step % every == 0:
-            pictures.append(_picture(envs))
-        if len(pictures) > PICTURES:
-            pictures, every = pictures[::2], 2 * every
-    return pictures
+    return reel.pictures
 
 
 def write_gif(path: Path, pictures: list[np.ndarray]) -> Path:
@@ -87,4 +131,4 @@ def write_gif(path: Path, pictures: list[np.ndarray]) -> Path:
 def _picture(envs: VectorEnv) -> np.ndarray:
     pictures = envs.render()
     assert pictures is not None
-    return np.array(pictures[0])
+    return pictures[0]

@@ -20,6 +20,7 @@ import torch
 
 from baselines import ppo
 from baselines.crowds import CrowdCollector, CrowdRollout, Opponent, Party, make_crowd, parties_of, spec_of_role
+from baselines.film import film_crowd
 from baselines.networks import Actor
 from baselines.portable import save_actor
 from baselines.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
@@ -180,6 +181,9 @@ def train(
         options = json.loads(args.env_options)
         agent, place = agents[party.name], out / "policy" / party.name
         save_actor(place, agent.actor, envs, party.role, agent.return_moments, **facts, env_options=options)
+    if args.track and made_here and not opponents:
+        film = film_crowd(out / "policy", args.env_id, out / "episode.gif", options=json.loads(args.env_options))
+        log.film(film)
     log.close(out / "policy", out / "args.json")
     if made_here:
         envs.close()

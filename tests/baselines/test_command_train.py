@@ -87,3 +87,15 @@ def test_a_tracked_run_shows_an_episode_and_keeps_its_policy(tmp_path, monkeypat
     assert told[4:] == [("model", ["policy", "args.json"]), "finish"]
     film = Image.open(tmp_path / "episode.gif")
     assert film.n_frames == 20 and film.size == (640, 480)
+
+
+@pytest.mark.parametrize("options", [{}, {"seats": {"maker": 2}}])
+def test_a_tracked_run_of_several_agents_shows_what_the_first_one_sees(tmp_path, monkeypatch, options):
+    told = []
+    monkeypatch.setitem(sys.modules, "wandb", stand_in(told))
+    options = json.dumps({"session_ns": 2_000_000_000, **options})
+    words = ["--smoke", "--track", "--env-options", options, "--out", str(tmp_path)]
+    assert main(["train", "ippo", "qsl/MakersTakers-v0", *words]) == 0
+    assert told[-3][1]["episode"] == (str(tmp_path / "episode.gif"), "gif")
+    film = Image.open(tmp_path / "episode.gif")
+    assert film.n_frames > 10 and film.size == (640, 480)
