@@ -85,7 +85,7 @@ BUDGETS = {
         512, (*ALONE, *SHARED),
     ),
 }  # fmt: skip
-"""`full` fits a night on two cores, `small` an hour and a half."""
+"""`small` is what the tables hold; `full` is meant for a night on two cores."""
 
 
 def plan(

@@ -13,7 +13,11 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `qsl benchmark`."""
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="five seeds, every environment: a night on two cores")
+    size.add_argument(
+        "--full",
+        action="store_true",
+        help="more frames, two seeds everywhere, shared markets too: meant for a night on two cores",
+    )
     size.add_argument("--smoke", action="store_true", help="does it run? two seeds, a few frames, a few worlds")
     parser.add_argument("--envs", nargs="*", default=[], metavar="ENV_ID", help="only these environments")
     parser.add_argument(

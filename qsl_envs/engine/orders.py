@@ -38,24 +38,8 @@ NONE = int(Reason.NONE)
 
 
 @kernel
-def submit_order(
-    m,
-    h,
-    now_ns,
-    side,
-    order_type,
-    tif,
-    price,
-    qty,
-    display_qty,
-    stop_price,
-    peg,
-    offset,
-    post_only,
-    owner,
-    tag,
-    expire_ns,
-):
+def submit_order(m, h, now_ns, side, order_type, tif, price, qty, display_qty, stop_price, peg, offset, post_only,
+                 owner, tag, expire_ns):  # fmt: skip
     """Send any order to the book. NIL: no price, no display_qty (all is shown), no stop price, nobody, no expiry.
 
     The report is left in the BOOK, the consequences in its events. A twin is the naive book of the tests.
@@ -79,24 +63,8 @@ def submit_order(
         m.books[h].suspended = 0
         submit_plain(m, h, side, price, qty, ioc, flags, owner, tag)
     else:
-        submit_slow(
-            m,
-            h,
-            now_ns,
-            side,
-            order_type,
-            tif,
-            price,
-            qty,
-            display_qty,
-            stop_price,
-            peg,
-            offset,
-            post_only,
-            owner,
-            tag,
-            expire_ns,
-        )
+        submit_slow(m, h, now_ns, side, order_type, tif, price, qty, display_qty, stop_price, peg, offset, post_only,
+                    owner, tag, expire_ns)  # fmt: skip
 
 
 @kernel

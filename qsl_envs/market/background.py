@@ -25,7 +25,7 @@ from qsl_envs.engine.constants import (
     STOP_LIMIT,
 )
 from qsl_envs.engine.machine import market_limit
-from qsl_envs.engine.plain import cancel_order, submit_plain
+from qsl_envs.engine.plain import cancel_order, submit_beside_special, submit_plain
 from qsl_envs.engine.pool import release_slot
 from qsl_envs.engine.views import best_shown
 from qsl_envs.flow.poisson import TICK_SHIFT, kind_of, later_life_ns, leaning_side, qty_of
@@ -95,9 +95,8 @@ def join_batch(m, r, book, side, qty, now_ns):
     if m.venues[run.venues + venue_number(run, book)].batch_interval_ns == 0 or full:
         run.idle_candidates += 1
         return
-    submit_plain(
-        m.book, run.books + book, side, market_limit(m.book, run.books + book, side), qty, MARKET_IOC, 0, NIL, NIL
-    )
+    h = run.books + book
+    submit_beside_special(m.book, h, side, market_limit(m.book, h, side), qty, MARKET_IOC, 0, NIL, NIL)
     if m.entries[RECORD] != 0:
         record_order(m, r, book, T_NEW, NIL, side, MARKET, GTC, NIL, qty, NIL, NIL, NIL, NIL, now_ns)
     after_flow(m, r, book, side, now_ns)
@@ -203,14 +202,10 @@ def place(m, r, book, k, side, price, qty, due_ns, now_ns):
     if b.free_head < 0 and b.used_slots == b.num_slots:
         run.flow_pool_full += 1
         return
-    if flow.clocks == 0:
-        submit_plain(m.book, h, side, price, qty, 0, 0, NIL, NIL)
-    else:
-        submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT, NIL, NIL)
-        slot = int64(b.slot)
-        if slot >= 0:
-            m.longs[flow.births + slot] = k
-            arm(m, r, book << CODE_SHIFT | slot, max(due_ns, now_ns))
+    slot = submit_plain(m.book, h, side, price, qty, 0, HOLD_BIT if flow.clocks != 0 else 0, NIL, NIL)
+    if flow.clocks != 0 and slot >= 0:
+        m.longs[flow.births + slot] = k
+        arm(m, r, book << CODE_SHIFT | slot, max(due_ns, now_ns))
     if m.entries[RECORD] != 0:
         record_order(m, r, book, T_NEW, NIL, side, LIMIT, GTC, price, qty, NIL, NIL, NIL, NIL, now_ns)
     after_flow(m, r, book, side, now_ns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ import numba
 import pytest
 
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.kernel.sources import _file_of, imported_names
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.compiled
@@ -365,37 +363,6 @@ def test_an_exception_of_a_callee_names_its_reason():
     assert ask(1) == 1
     with pytest.raises(ValueError, match="too much"):
         ask(3)
-
-
-def test_the_import_scan_misses_nothing_that_the_parser_finds():
-    root = Path(__file__).parents[2]
-    compared = 0
-    for path in sorted((root / "qsl_envs").rglob("*.py")):
-        module = ".".join(path.relative_to(root).with_suffix("").parts)
-        text = path.read_text()
-        found = imported_names(text, module.rpartition(".")[0])
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                wanted = {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                wanted = {node.module} | {f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"}
-            else:
-                continue
-            assert wanted <= found, (path, wanted - found)
-            compared += len(wanted)
-    assert compared > 50
-
-
-def test_the_import_scan_reads_every_form():
-    text = "from . import a\nfrom ..b import (c,  # with (a remark)\n    d)\nimport e.f as g, h\nif 1: import i\n"
-    text += "from j \\\n  import k\n"
-    assert imported_names(text, "p.q") == {"p.q", "p.q.a", "p.b", "p.b.c", "p.b.d", "e", "e.f", "h", "i", "j", "j.k"}
-
-
-def test_a_name_that_is_no_module_has_no_file():
-    assert _file_of("qsl_envs.errors.QslError") is None
-    assert _file_of("qsl_envs.errors").endswith("errors.py")
-    assert _file_of("qsl_envs.kernel.lock").endswith("lock.py")
 
 
 BESIDE = """
