@@ -1,9 +1,9 @@
-"""What makers of one book are paid at the close, beside what the book would pay if all of them closed in it.
+"""What makers of one book are paid at the close, beside what each would be paid if nobody else closed.
 
 Every maker bids at the mid and never offers. The background flow sells to them and follows the price up that their bids
-move; at the close each maker's inventory is liquidated against the displayed book as if nobody else closed. Beside it
-stands one walk through the same book for the lots of all of them together. Claim: none; `docs/exploits.md` says what
-is open about it.
+move. At the close one walk through the displayed book pays for the lots of all of them. Beside it stands a walk of its
+own for each, as if the others were not there: what they would be paid twice for. Claim: makers who push together are
+not paid for it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def exploits_close(smoke: bool) -> list[Row]:
                 lots_each=float(np.abs(held).mean()),
                 price_moved_ticks=float((mids(envs) - before).mean()),
                 paid_each=interval(paid),
-                if_all_closed_in_one_book=interval(paid + (once - each) / seats),
+                if_each_closed_alone=interval(paid + (each - once) / seats),
             )
         )
     return rows

@@ -104,7 +104,8 @@ obs, infos = envs.reset(seed=0)  # {role: (num_envs, seats, width)}
 ```"""
 MARL_ENDS = """An agent that has lost `max_loss`, or whose kill switch has acted, is liquidated and `terminated`; its
 orders are cancelled, and from then on it observes zeros, is paid nothing, and its `alive` is False. The episode ends
-at the close (everybody is liquidated and `terminated`), after `max_episode_steps` (or `max_cycles`; `truncated`,
+at the close (everybody is liquidated and `terminated`; who closes on one side shares one walk through the book, at its
+mean price), after `max_episode_steps` (or `max_cycles`; `truncated`,
 nothing is liquidated), or when nobody is left. `infos["episode_summary"][role]` tells what the parts that ended were
 like."""
 MARL_ARGUMENTS = """| Argument | Default | Meaning |

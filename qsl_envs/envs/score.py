@@ -1,5 +1,10 @@
-"""What a step pays a seat, from its true accounts, and whether its part in the episode is over."""
+"""What a step pays a seat, from its true accounts, and whether its part in the episode is over.
 
+Two looks at every seat of an env: `judge` what the step brought and who ends, then, when those who end have been closed
+together, `pay`.
+"""
+
+from qsl_envs.envs.close import is_closed
 from qsl_envs.envs.places import desk_of, end_of, env_of, seat_of, terms_of
 from qsl_envs.envs.state import (
     CLOSE,
@@ -21,7 +26,7 @@ from qsl_envs.envs.state import (
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.client import kill
 from qsl_envs.market.ledger import account_of, equity
-from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.marks import mark
 
 
 @kernel
@@ -36,8 +41,8 @@ def true_equity(m, r, s):
 
 
 @kernel
-def score(m, r, w, i, s, closed):
-    """Reward terms of the step, and the seat's end if it has come; `closed`: the session is over.
+def judge(m, r, w, i, s, closed):
+    """Whether the step ends the seat's part, and its reward terms before a liquidation; `closed`: the session is over.
 
     The terms, in ticks x lots:
         pnl: change of true equity, marked at the mid without own orders, before a liquidation.
@@ -66,38 +71,45 @@ def score(m, r, w, i, s, closed):
         fees_paid += account.fees - account.rebates
         volume += account.volume
         desk.mark_x2, desk.held = account.mark_x2, account.inventory
-    gain = now - seat.start_equity
-    end = GOES_ON
+    seat.end = GOES_ON
     if closed:
-        end = CLOSE
-    elif gain <= -role.max_loss:
-        end = RUIN
+        seat.end = CLOSE
+    elif now - seat.start_equity <= -role.max_loss:
+        seat.end = RUIN
     elif m.traders[run.traders + s].killed != 0:
-        end = KILL
-    after = now
-    seat.inventory = held
-    seat.peak_inventory = max(seat.peak_inventory, held)
-    if end != GOES_ON:
-        for symbol in range(run.num_symbols):
-            liquidate(m, r, s, symbol, role.unfilled_penalty_ticks, task.num_seats)
-        after = true_equity(m, r, s)
-        if end != CLOSE and task.num_seats > 1:  # the market goes on for the others: nothing of this seat's may stay
-            kill(m, r, s, run.now_ns)
+        seat.end = KILL
     elif env.steps == task.max_steps:
-        end = STEP_LIMIT
+        seat.end = STEP_LIMIT
     pnl = (now - seat.equity) / unit
-    seat.peak_gain = max(seat.peak_gain, after - seat.start_equity)
-    fall = max(seat.drawdown, (seat.peak_gain - (after - seat.start_equity)) / unit)
     w.floats[at + PNL] = pnl
     w.floats[at + INVENTORY] = -held
     w.floats[at + DAMPED_PNL] = -max(0.0, drift * 0.5)
     w.floats[at + FEES] = -(fees_paid - seat.fees_paid) / unit
     w.floats[at + SHORTFALL] = pnl - at_arrival * 0.5
     w.floats[at + TURNOVER] = -(volume - seat.volume)
-    w.floats[at + DRAWDOWN] = -(fall - seat.drawdown)
     w.floats[at + TAIL] = -max(0.0, -pnl - role.tail_loss)
+    seat.inventory = held
+    seat.peak_inventory = max(seat.peak_inventory, held)
+    seat.fees_paid, seat.volume, seat.equity = fees_paid, volume, now
+
+
+@kernel
+def pay(m, r, w, i, s):
+    """The reward of a seat that has been judged and, if its part is over, closed."""
+    seat, run, task = w.seats[seat_of(w, i, s)], m.runs[r], w.tasks[0]
+    unit = run.fee_unit
+    at = terms_of(w, i, s, task.terms)
+    now = after = seat.equity
+    if is_closed(seat.end):
+        after = true_equity(m, r, s)
+        if seat.end != CLOSE and task.num_seats > 1:  # the market goes on for the others: nothing of this one may stay
+            kill(m, r, s, run.now_ns)
+    seat.equity = after
+    seat.peak_gain = max(seat.peak_gain, after - seat.start_equity)
+    fall = max(seat.drawdown, (seat.peak_gain - (after - seat.start_equity)) / unit)
+    w.floats[at + DRAWDOWN] = -(fall - seat.drawdown)
     w.floats[at + LIQUIDATION] = (after - now) / unit
-    seat.fees_paid, seat.volume, seat.drawdown, seat.equity = fees_paid, volume, fall, after
+    seat.drawdown = fall
     reward = 0.0
     weights, sums = terms_of(w, i, s, task.weights), terms_of(w, i, s, task.sums)
     for k in range(NUM_TERMS):
@@ -106,10 +118,9 @@ def score(m, r, w, i, s, closed):
         w.floats[sums + k] += w.floats[at + k]
     seat.reward = reward
     seat.total_reward += reward
-    seat.end = end
-    seat.terminated = 1 if end == CLOSE or end == RUIN or end == KILL else 0
-    seat.truncated = 1 if end == STEP_LIMIT else 0
-    if end != GOES_ON:
+    seat.terminated = 1 if is_closed(seat.end) else 0
+    seat.truncated = 1 if seat.end == STEP_LIMIT else 0
+    if seat.end != GOES_ON:
         summarize(m, r, w, i, s)
 
 

@@ -4,10 +4,11 @@ from numpy import isnan
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.act import act
+from qsl_envs.envs.close import close_seats, is_closed
 from qsl_envs.envs.fetch import fetch_calendar, fetch_orders, fetch_seat
 from qsl_envs.envs.observe import observe
 from qsl_envs.envs.places import desk_of, env_of, seat_of, terms_of
-from qsl_envs.envs.score import score
+from qsl_envs.envs.score import judge, pay
 from qsl_envs.envs.state import GOES_ON, NUM_TERMS, ON_FILL, ON_INTERVAL, SAME_STEP
 from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
@@ -197,14 +198,21 @@ def step_row(m, w, i, actions, obs):
     after = r + task.stride  # the next env's market; behind the last one lie the templates
     fetch_calendar(m, after)
     end = GOES_ON
-    alive = 0
+    alive, closing = 0, False
     for s in range(task.num_seats):
         fetch_orders(m, after, s)
+        seat = w.seats[seat_of(w, i, s)]
+        if seat.alive != 0:
+            judge(m, r, w, i, s, stop == STOP_CLOSE)
+            closing = closing or is_closed(seat.end)
+    if closing:
+        close_seats(m, r, w, i)
+    for s in range(task.num_seats):
         seat = w.seats[seat_of(w, i, s)]
         if seat.alive == 0:
             clear_pay(w, i, s)
             continue
-        score(m, r, w, i, s, stop == STOP_CLOSE)
+        pay(m, r, w, i, s)
         end = max(end, seat.end)
         alive += seat.alive
     if alive == 0:

@@ -11,12 +11,13 @@ from qsl_envs.engine.reasons import Reason
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.errors import OrderError, require
 from qsl_envs.market.client import kill, send_change, send_new
+from qsl_envs.market.closing import liquidate
 from qsl_envs.market.constants import M_CANCEL, M_REDUCE, M_REPLACE
 from qsl_envs.market.events import to_table
 from qsl_envs.market.feed import hear, known_levels, undo
 from qsl_envs.market.fundamental import value_at
 from qsl_envs.market.ledger import equity
-from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.marks import mark
 from qsl_envs.market.population import member_number
 from qsl_envs.market.replicas import STOP_NAMES, Replicas
 

@@ -2,10 +2,11 @@
 one row of memory: the row stays in its thread's cache."""
 
 from qsl_envs.kernel.jit import kernel
+from qsl_envs.market.closing import liquidate
 from qsl_envs.market.constants import STOP_ERROR
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.ledger import account_of, equity
-from qsl_envs.market.marks import liquidate, mark
+from qsl_envs.market.marks import mark
 from qsl_envs.market.world import reset_row
 
 PNL, FEES, DRAWDOWN, VOLUME, FILLS, MESSAGES, HELD, PEAK_HELD, LAST_HELD, ENDED, NUM_COLUMNS = range(11)
