@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qsl_envs.engine import words
+from qsl_envs.engine.answers import Report
 from qsl_envs.engine.constants import ADD, CANCEL, GTC, GTD, LIMIT, POST_REJECT
 from qsl_envs.engine.messages import (
     BAD_OFFSET_BIT,
@@ -31,6 +32,15 @@ OPTIONAL = (
 )
 MESSAGE_BYTES = struct.Struct("=6bH6q2i")
 """A MESSAGE record, field by field."""
+
+VALUES = {
+    "BAD_QTY": ("qty", "in [1, 2**31 - 1] lots"),
+    "BAD_DISPLAY": ("display_qty", "in [0, 2**31 - 1] lots"),
+    "BAD_PRICE": ("price", "in [1, 2**31 - 1] ticks"),
+    "BAD_STOP_PRICE": ("stop_price", "in [1, 2**31 - 1] ticks"),
+    "BAD_PEG": ("offset", "in [-2**31, 2**31 - 1] ticks"),
+}
+"""Reason of a refused value -> the argument that was meant, and what it may be. In a stream it is a reject."""
 
 CODES = (("side", words.SIDES), ("order_type", words.ORDER_TYPES), ("tif", words.TIFS))
 
@@ -56,6 +66,20 @@ def code_of(owner: object, field: str, value: Any, table: dict[str, int]) -> int
 def clamped(value: int) -> int:
     """A stop price as an int32: one outside its range stays outside."""
     return value if 0 <= value <= 2**31 - 1 else -2
+
+
+def judged(owner: object, report: Report, values: dict[str, Any]) -> Report:
+    """The report on one call, unless it refuses a value that no state of the market would make good.
+
+    Raises:
+        OrderError: a quantity, price, offset or peg outside what the rule book allows; the book is as before.
+    """
+    if report.reason in VALUES:
+        field, allowed = VALUES[report.reason]
+        if field == "offset" and values.get("peg") is None and "side" in values:
+            field, allowed = "peg", f"one of {', '.join(words.PEGS)} for a pegged order"
+        require(False, owner, field, allowed, values.get(field), OrderError)
+    return report
 
 
 def fill_limit(target: memoryview, order_id: Any, side: Any, price: Any, qty: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from qsl_envs.engine import words
 from qsl_envs.engine.answers import Report, Trade
-from qsl_envs.engine.arguments import fill_cancel, fill_limit, fill_message, whole
+from qsl_envs.engine.arguments import fill_cancel, fill_limit, fill_message, judged, whole
 from qsl_envs.engine.check import check_book
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import (
@@ -128,7 +128,8 @@ class OrderBook:
             The `Report`; its `order_id` names the order from here on. What the venue refuses is its `reason`.
 
         Raises:
-            OrderError: an argument is not of this form: a mistake of the program, not of the trader.
+            OrderError: an argument is not of this form, or a number that no market would take (0 lots, a price below
+                1): a mistake of the program, not of the trader. Field and value are named; the book is as before.
         """
         if order_id is None:
             order_id = self._fresh_id()
@@ -139,7 +140,8 @@ class OrderBook:
             and post_only is None and participant is None and offset == 0
             and fill_limit(self._runner.message, order_id, side, price, qty)
         ):  # fmt: skip
-            return self._runner.send()
+            report = self._runner.send()
+            return judged(self, report, {"side": side, "price": price, "qty": qty}) if report.reason else report
         return self._send(
             ADD,
             order_id,
@@ -190,6 +192,9 @@ class OrderBook:
             offset: new offset of a peg.
             new_order_id: its name from here on.
             total: what `qty` means.
+
+        Raises:
+            OrderError: as in `submit`.
         """
         self._counts_alone &= new_order_id is None
         return self._send(
@@ -387,4 +392,4 @@ class OrderBook:
 
     def _send(self, action: int, order_id: Any, **values: Any) -> Report:
         fill_message(self, self._runner.message, action, order_id, values)
-        return self._runner.send()
+        return judged(self, self._runner.send(), values)

@@ -74,11 +74,40 @@ def test_impossible_settings(settings):
 
 def test_mistakes_of_a_trader_are_reports():
     b = OrderBook(window_ticks=64)
-    assert b.submit("buy", 0, 5).reason == "BAD_QTY"
-    assert b.submit("buy", 1, -5).reason == "BAD_PRICE"
-    assert b.submit("buy", 1).reason == "BAD_PRICE"
     assert b.cancel(7).reason == "UNKNOWN_ORDER"
-    assert len(b) == 0
+    assert b.submit("sell", 1, 5, order_id=3).status == "ack"
+    assert b.submit("buy", 1, 5, order_id=3).reason == "DUPLICATE_ORDER"
+    assert b.submit("buy", 1, 5, post_only=True).reason == "POST_ONLY_WOULD_TRADE"
+    assert b.submit("buy", 1, 5, tif="ioc", post_only=True).reason == "BAD_COMBINATION"
+    assert b.uncross().reason == "WRONG_PHASE"
+    assert len(b) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "value"),
+    [
+        (lambda b: b.submit("buy", 0, 5), "qty", "0"),
+        (lambda b: b.submit("buy", 2**40, 5, tif="ioc"), "qty", str(2**40)),
+        (lambda b: b.submit("buy", 1, -5), "price", "-5"),
+        (lambda b: b.submit("buy", 1), "price", "None"),
+        (lambda b: b.submit("buy", 1, 5, display_qty=-1), "display_qty", "-1"),
+        (lambda b: b.submit("buy", 1, order_type="stop"), "stop_price", "None"),
+        (lambda b: b.submit("buy", 1, order_type="pegged"), "peg", "None"),
+        (lambda b: b.submit("buy", 1, order_type="pegged", peg="mid", offset=2**31), "offset", str(2**31)),
+        (lambda b: b.reduce(1, 0), "qty", "0"),
+        (lambda b: b.replace(1, -3), "qty", "-3"),
+        (lambda b: b.replace(1, 4, price=0), "price", "0"),
+    ],
+)
+def test_a_number_that_no_market_takes_is_an_error_and_changes_nothing(call, field, value):
+    b = OrderBook(window_ticks=64)
+    b.submit("sell", 9, 7, order_id=1, display_qty=4)
+    before = b.l3()
+    with pytest.raises(ValueError, match=rf"OrderBook\.{field} must be") as error:
+        call(b)
+    assert str(error.value).endswith(f"was {value}") and isinstance(error.value, OrderError)
+    assert b.l3() == before and len(b) == 1
+    b.check()
 
 
 def test_methods_do_what_the_naive_book_does():
