@@ -145,7 +145,10 @@ def read_messages(path: str | Path) -> Messages:
 
 
 def read_book(path: str | Path) -> BookRows:
-    """Read a book file. Raises DataError naming the file and the line; see `BookRows` for units."""
+    """Read a book file: all levels that its name declares, or the four columns of the best quotes alone.
+
+    Raises: DataError naming the file and the line; see `BookRows` for units.
+    """
     path = Path(path)
     names = ("ask price", "ask size", "bid price", "bid size")
     table = _read_table(path, names, first_is_time=False)
@@ -174,8 +177,9 @@ def _read_table(path: Path, names: tuple[str, ...], first_is_time: bool) -> np.n
     if not first_is_time:
         num_fields = data.split(b"\n", 1)[0].count(b",") + 1
         declared = re.search(r"_orderbook_(\d+)\.csv", path.name)
-        if num_fields % 4 or (declared and num_fields != 4 * int(declared[1])):
-            wanted = f"{4 * int(declared[1])}" if declared else "a multiple of 4"
+        full = 4 * int(declared[1]) if declared else num_fields
+        if num_fields % 4 or num_fields not in (4, full):
+            wanted = f"{full}, or 4 for best quotes only" if declared else "a multiple of 4"
             raise DataError(f"{path}, line 1: {num_fields} columns, must be {wanted}")
     text = np.frombuffer(data, np.uint8)
     lines = data.count(b"\n") + (not data.endswith(b"\n"))

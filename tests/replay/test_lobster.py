@@ -137,9 +137,20 @@ def test_a_bad_book_row_names_file_and_line(tmp_path, line, says):
 
 def test_a_book_with_the_wrong_number_of_columns(tmp_path):
     path = make_day(tmp_path, GOOD, BOOKS).book.path
-    path.write_text("1000200,50,1000000,100\n")
-    with pytest.raises(DataError, match="line 1: 4 columns, must be 8"):
-        read_book(path)
+    for columns in (3, 5, 12):
+        path.write_text(",".join(["1000200"] * columns) + "\n")
+        with pytest.raises(DataError, match=rf"line 1: {columns} columns, must be 8, or 4 for best quotes only"):
+            read_book(path)
+
+
+def test_four_columns_are_best_quotes_whatever_the_name_declares(tmp_path):
+    path = make_day(tmp_path, GOOD, BOOKS).book.path
+    assert "_orderbook_2" in path.name
+    best = [",".join(line.split(",")[:4]) for line in path.read_text().split()]
+    path.write_text("\n".join(best) + "\n")
+    book = read_book(path)
+    assert (len(book), book.num_levels) == (3, 1)
+    assert book.price[1].tolist() == [[1_000_000], [1_000_200]]
 
 
 @pytest.mark.parametrize("cut", ["message", "orderbook"])
