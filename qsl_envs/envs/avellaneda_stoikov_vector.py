@@ -193,6 +193,7 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
         Raises: ConfigError if it is not of these settings.
         """
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
+        self._let_go()
         columns = self._columns(env)
         size = SNAPSHOT_HEAD.size + sum(a.nbytes for a in columns)
         require(len(data) == size, self, "data", f"a snapshot of {size} bytes", len(data))

@@ -270,6 +270,7 @@ class MarlVectorEnv:
     def restore(self, data: bytes, env: int = 0) -> None:
         """Put a snapshot into an env (also another one of equal settings). Raises: ConfigError if it does not fit."""
         require(0 <= env < self.num_envs, self, "env", f"in [0, {self.num_envs})", env)
+        self._last = self._last.copy()  # what was handed out is the caller's
         rows = [*self.core.state_rows(env), *self._obs_rows(env)]
         size = sum(row.nbytes for row in rows)
         require(len(data) > size, self, "data", "a snapshot of these settings", len(data))

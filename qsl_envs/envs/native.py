@@ -61,7 +61,7 @@ class NativeVectorEnv(VectorEnv, abc.ABC):
             fits = isinstance(b, np.ndarray) and b.shape == self._shape and b.dtype == np.float32
             allowed = f"contiguous float32 arrays of shape {self._shape}"
             require(fits and b.flags.c_contiguous, self, "buffers", allowed, getattr(b, "shape", b))
-        self._last_obs = self._last_obs.copy()
+        self._let_go()
         self._buffers, self._turn, self.copy = list(buffers), -1, False
 
     def _next_buffer(self) -> np.ndarray:
@@ -74,6 +74,10 @@ class NativeVectorEnv(VectorEnv, abc.ABC):
         """These observations are written: a call that fails before leaves the last ones as they were."""
         self._last_obs = obs
         self._turn = (self._turn + 1) % len(self._buffers)
+
+    def _let_go(self) -> None:
+        """Keep a copy of the last observations: what was handed out is the caller's, a restore must not write there."""
+        self._last_obs = self._last_obs.copy()
 
     def _begin_seeds(
         self, seed: int | Sequence[int | None] | None, options: dict[str, Any] | None

@@ -216,6 +216,7 @@ class TradingVectorEnv(NativeVectorEnv):
         mine = config_hash(self.task)
         require(digest.decode() == mine, self, "task hash", mine, digest.decode())
         at = SNAPSHOT_HEAD.size
+        self._let_go()
         rows = [*self.core.state_rows(env), self._last_obs[env].view(np.uint8)]
         self.market.restore(data[at + sum(row.nbytes for row in rows) :], env)
         for row in rows:

@@ -111,6 +111,22 @@ def test_a_snapshot_goes_on_as_its_source(env_id):
         assert np.array_equal(a[1], b[2]) and reward[1] == other_reward[2]
 
 
+@pytest.mark.parametrize("env_id", [*IDS, "qsl/AvellanedaStoikov-v0"])
+def test_a_restore_leaves_what_was_handed_out(env_id):
+    """A search keeps the observation of one branch while it goes back to try another."""
+    env = gym.make(env_id, **SETTINGS[env_id])
+    env.action_space.seed(4)
+    env.reset(seed=4)
+    before, *_ = env.step(env.action_space.sample())
+    data, action = env.unwrapped.snapshot(), env.action_space.sample()
+    first, reward, *_ = env.step(action)
+    kept = first.copy()
+    assert np.array_equal(env.unwrapped.restore(data), before)
+    assert np.array_equal(first, kept) and not np.array_equal(first, before)
+    again, reward_again, *_ = env.step(action)
+    assert np.array_equal(again, kept) and reward_again == reward
+
+
 @pytest.mark.parametrize("env_id", IDS)
 def test_pickled_it_makes_the_same_worlds(env_id):
     env = gym.make(env_id, **SETTINGS[env_id]).unwrapped
