@@ -12,7 +12,7 @@ WHEELS := $(if $(PIP_FIND_LINKS),$(foreach place,$(PIP_FIND_LINKS),--find-links 
 PYTEST_ARGS ?= -n auto
 SEED ?= 0
 
-.PHONY: help install demo test slow nojit bounds golden lint fmt types docs bench tables warmup build check clean
+.PHONY: help install demo test slow nojit bounds learners golden lint fmt types docs bench tables warmup build check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,18 @@ nojit: $(STAMP)  ## the fast tests with the kernels interpreted: breakpoints and
 
 bounds: $(STAMP)  ## the fast tests with array bounds and inner checks compiled in
 	NUMBA_BOUNDSCHECK=1 QSL_CHECK=1 $(PY) -m pytest $(PYTEST_ARGS) $(ARGS)
+
+# TorchRL brings much that nothing else here needs, RLlib pins another Gymnasium: each has a virtual environment of its own.
+learners: .venv-torchrl/.installed .venv-rllib/.installed  ## the tests of TorchRL and RLlib, which `test` skips
+	.venv-torchrl/$(notdir $(BIN))/python -m pytest -n 0 tests/adapters/test_learners.py -k torchrl $(ARGS)
+	.venv-rllib/$(notdir $(BIN))/python -m pytest -n 0 tests/adapters/test_learners.py -k rllib $(ARGS)
+
+.venv-torchrl/.installed: LEARNER := --constraint constraints.txt torchrl
+.venv-rllib/.installed: LEARNER := "ray[rllib]"
+.venv-%/.installed: pyproject.toml constraints.txt | $(STAMP)
+	$(PYTHON) -m venv .venv-$*
+	$(PY) -m uv pip install --python .venv-$* $(WHEELS) --editable . $(shell grep '^torch==' constraints.txt) pytest pytest-xdist hypothesis $(LEARNER)
+	@touch $@
 
 golden: $(STAMP)  ## write the digests of short trajectories anew; the diff needs a reason in the commit
 	$(PY) -m tests.golden.update

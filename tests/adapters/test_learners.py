@@ -56,7 +56,7 @@ def test_normalised_observations_leave_the_native_buffers_alone():
 
 def test_torchrl_wraps_the_vector_env():
     torch = pytest.importorskip("torch")
-    gym_lib = pytest.importorskip("torchrl.envs.libs.gym")
+    gym_lib = pytest.importorskip("torchrl.envs.libs.gym", reason="TorchRL is not installed: `make learners`")
     mode = AutoresetMode.SAME_STEP
     # TorchRL keeps the arrays that it is handed, so they have to be fresh ones
     env = gym_lib.GymWrapper(gym.make_vec(ID, num_envs=2, autoreset_mode=mode, copy=True, **SMALL), device="cpu")
@@ -71,7 +71,7 @@ def test_torchrl_wraps_the_vector_env():
 
 
 def test_rllib_runs_the_vector_env():
-    pytest.importorskip("ray.rllib", exc_type=ImportError)
+    pytest.importorskip("ray.rllib", reason="RLlib is not installed: `make learners`", exc_type=ImportError)
     from ray.rllib.algorithms.ppo import PPOConfig
     from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
     from ray.tune.registry import register_env
