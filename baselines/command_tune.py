@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"\n{env_id}{f', role {role}' if role else ''}: mean score on {args.validation} validation worlds "
               f"[95 % interval], written to {path}\n")  # fmt: skip
         print(_table(content, about))
+        for line in _warnings(content):
+            print(line)
     return 0
 
 
@@ -143,6 +145,15 @@ def _about(env_id: str, role: str | None, args: argparse.Namespace, options: dic
         "validation": validation, "tries_of_each": args.budget, "commit": commit(),
         "package_version": qsl_envs.__version__,
     }  # fmt: skip
+
+
+def _warnings(found: dict[str, Tuned]) -> list[str]:
+    """A line for each policy whose best try lies at an open end of what was searched."""
+    return [
+        f"{name}: the best try is at the {' and the '.join(one.at_ends)}: better ones may lie outside"
+        for name, one in found.items()
+        if one.at_ends
+    ]
 
 
 def _table(found: dict[str, Tuned], about: dict[str, Any]) -> str:

@@ -16,11 +16,11 @@ import numpy as np
 
 from baselines.evaluate import Worlds, bootstrap
 from baselines.policies.desk import Desk
-from baselines.policies.library import POLICIES, build, candidates, names_at
+from baselines.policies.library import POLICIES, at_ends, build, candidates, names_at
 from baselines.policies.plain import DoNothing
 from baselines.policies.protocol import Policy
 
-BUDGET = 16
+BUDGET = 64
 """Tries of each policy that has parameters."""
 LEAST_SIGMA = 1e-3
 MOST_ENVS = 512
@@ -38,6 +38,8 @@ class Tuned:
     tries: list[dict[str, Any]]
     validation: dict[str, list[float]] = field(default_factory=dict)
     """where that was measured: `score` and `minus_do_nothing`, each as mean, low, high"""
+    at_ends: list[str] = field(default_factory=list)
+    """coordinates of the search whose open end the best try lies at: better ones may lie outside"""
 
     @property
     def score(self) -> float:
@@ -113,7 +115,7 @@ def tune(
         for envs in made.values():
             envs.close()
     results = iter(found)
-    return {name: chosen(name, grid[name], [next(results) for _ in grid[name]]) for name in grid}
+    return {name: chosen(name, desk, sigma, grid[name], [next(results) for _ in grid[name]]) for name in grid}
 
 
 class SideBySide:
@@ -168,7 +170,9 @@ def outcomes(envs: Any, policies: Sequence[Policy], worlds: Worlds) -> list[dict
     return [{key: np.concatenate([part[key][k] for part in parts]) for key in ("score", "pnl")} for k in range(n)]
 
 
-def chosen(name: str, tried: Sequence[dict[str, float]], results: Sequence[Mapping[str, np.ndarray]]) -> Tuned:
+def chosen(
+    name: str, desk: Desk, sigma: float, tried: Sequence[dict[str, float]], results: Sequence[Mapping[str, np.ndarray]]
+) -> Tuned:
     """The best of the tries of one policy, by its mean score over worlds."""
     tries = []
     for parameters, found in zip(tried, results):
@@ -176,7 +180,7 @@ def chosen(name: str, tried: Sequence[dict[str, float]], results: Sequence[Mappi
         pnl = float(f"{np.mean(found['pnl']):.8g}")
         tries.append({"parameters": parameters, "score": score, "interval": [low, high], "pnl": pnl})
     best = max(tries, key=lambda one: one["score"])
-    return Tuned(name, best["parameters"], tries)
+    return Tuned(name, best["parameters"], tries, at_ends=at_ends(name, desk, sigma, 1 + tries.index(best)))
 
 
 def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any]) -> None:
@@ -186,7 +190,8 @@ def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any])
         tries = ",\n    ".join(json.dumps(tried) for tried in one.tries)
         parts.append(
             f'  {json.dumps(name)}: {{\n   "parameters": {json.dumps(one.parameters)},\n'
-            f'   "validation": {json.dumps(one.validation)},\n   "tries": [\n    {tries}\n   ]\n  }}'
+            f'   "validation": {json.dumps(one.validation)},\n   "at_ends": {json.dumps(one.at_ends)},\n'
+            f'   "tries": [\n    {tries}\n   ]\n  }}'
         )
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in about.items())
     text = f'{{\n "about": {{\n{lines}\n }},\n "policies": {{\n' + ",\n".join(parts) + "\n }\n}\n"
@@ -197,4 +202,7 @@ def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any])
 def load_tuned(path: Path) -> dict[str, Tuned]:
     """Read what `save_tuned` wrote."""
     content = json.loads(path.read_text(encoding="utf-8"))["policies"]
-    return {name: Tuned(name, one["parameters"], one["tries"], one["validation"]) for name, one in content.items()}
+    return {
+        name: Tuned(name, one["parameters"], one["tries"], one["validation"], one["at_ends"])
+        for name, one in content.items()
+    }

@@ -100,7 +100,7 @@ class Table:
         found: dict[str, Tuned] = {}
         for name, tries in grid.items():
             results = self.results(role, [build(name, desk, parameters) for parameters in tries])
-            found[name] = chosen(name, tries, results)
+            found[name] = chosen(name, desk, self.sigma[role], tries, results)
             if tell:
                 tell(len(found) / len(grid), f"{role}: {name}, {len(tries)} tries")
         winner = max(found.values(), key=lambda one: one.score)

@@ -72,7 +72,7 @@ class CrossVenueArbitrage(Arbitrageur):
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
-        return {"edge": Span(0.0, 6.0), "keep": Span(0.0, desk.max_quote_qty, whole=True)}
+        return {"edge": Span(0.0, 6.0, own="low"), "keep": Span(0.0, desk.max_quote_qty, whole=True, own="both")}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Consensus(Arbitrageur):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "edge": Span(0.0, 8.0),
+            "edge": Span(-2.0, 8.0),
             "lean": Span(1.0, 20.0, log=True),
-            "qty": Span(1.0, desk.max_quote_qty, whole=True),
+            "qty": Span(1.0, desk.max_quote_qty, whole=True, own="both"),
         }

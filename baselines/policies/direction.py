@@ -104,10 +104,10 @@ class SignalFollower(SignalTrader):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "weight": Span(0.1, 1.0, log=True),
+            "weight": Span(0.03, 1.0, log=True, own="high"),
             "full": Span(2.0, 40.0, log=True),
-            "band": Span(0.0, 0.8),
-            "take_from": Span(0.0, 15.0),
+            "band": Span(0.0, 0.8, own="low"),
+            "take_from": Span(0.0, 15.0, own="low"),
         }
 
 
@@ -138,8 +138,8 @@ class SignalThreshold(SignalTrader):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "weight": Span(0.1, 1.0, log=True),
+            "weight": Span(0.03, 1.0, log=True, own="high"),
             "enter": Span(1.0, 20.0, log=True),
             "leave": Span(-0.5, 0.8),
-            "size": Span(0.1, 1.0, log=True),
+            "size": Span(0.1, 1.0, log=True, own="high"),
         }

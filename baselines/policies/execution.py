@@ -116,8 +116,10 @@ class Executor(Scripted, ABC):
 
 def waiting(desk: Desk) -> Space:
     """How patiently the tuner tries to wait."""
-    found = {"slack": Span(0.0, 0.5), "ahead": Span(0.0, 0.3)}
-    return found | ({"offset": Span(0.0, min(2.0, desk.max_offset), whole=True)} if desk.kind == EXECUTION else {})
+    found = {"slack": Span(0.0, 0.5, own="low"), "ahead": Span(0.0, 0.3, own="low")}
+    return found | (
+        {"offset": Span(0.0, min(2.0, desk.max_offset), whole=True, own="low")} if desk.kind == EXECUTION else {}
+    )
 
 
 def split(qty: np.ndarray, parts: int) -> np.ndarray:
@@ -159,7 +161,7 @@ class Vwap(Executor):
 
     @classmethod
     def own_space(cls, desk: Desk, sigma: float) -> Space:
-        return {"curve": Span(0.0, 3.0)}
+        return {"curve": Span(0.0, 3.0, own="both")}
 
 
 @dataclass(frozen=True)

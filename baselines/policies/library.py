@@ -14,7 +14,7 @@ from baselines.policies.makers import AvellanedaStoikov, FixedSpread, Glft, Inve
 from baselines.policies.plain import DoNothing, Random
 from baselines.policies.protocol import Policy, Scripted
 from baselines.policies.routing import Router
-from baselines.policies.search import points
+from baselines.policies.search import open_ends, points
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.front_door import LADDER
 
@@ -97,3 +97,8 @@ def candidates(name: str, desk: Desk, budget: int, sigma: float) -> list[dict[st
     policy = POLICIES[name]
     tried = [policy.settings(desk, sigma, point) for point in points(policy.space(desk, sigma), budget)]
     return [{key: float(f"{value:.6g}") for key, value in one.items()} for one in tried]
+
+
+def at_ends(name: str, desk: Desk, sigma: float, n: int) -> list[str]:
+    """Which coordinates of what the tuner searches try number `n` (from 1) of `candidates` is at an open end of."""
+    return open_ends(POLICIES[name].space(desk, sigma), n)

@@ -55,12 +55,12 @@ def half_spreads(desk: Desk) -> Span:
     """Half spreads that the tuner tries."""
     if desk.model is not None:
         return Span(0.25 / desk.model.k, 2.0 / desk.model.k, log=True)
-    return Span(max(desk.min_offset, 1.0), max(desk.max_offset, 2.0), log=True)
+    return Span(max(desk.min_offset, 0.5), max(desk.max_offset, 2.0), log=True, own="high")
 
 
 def sizes(desk: Desk) -> Space:
     """Lots that the tuner tries, where the agent says how many."""
-    return {"qty": Span(1.0, desk.max_quote_qty, log=True)} if desk.kind == QUOTES else {}
+    return {"qty": Span(1.0, desk.max_quote_qty, log=True, own="both")} if desk.kind == QUOTES else {}
 
 
 def shifts(desk: Desk) -> Span:
@@ -71,7 +71,7 @@ def shifts(desk: Desk) -> Span:
 
 def commons(desk: Desk) -> Space:
     """Shares of other symbols' inventories that the tuner tries, where there are others."""
-    return {"common": Span(0.0, 1.0)} if desk.num_symbols > 1 else {}
+    return {"common": Span(0.0, 1.0, own="both")} if desk.num_symbols > 1 else {}
 
 
 def leaning(desk: Desk) -> Space:

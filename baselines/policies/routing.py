@@ -41,7 +41,7 @@ class Router(Twap):
 
     @classmethod
     def own_space(cls, desk: Desk, sigma: float) -> Space:
-        return {"bargain": Span(-1.0, 4.0), "spread": Span(0.0, 1.0)}
+        return {"bargain": Span(-1.0, 4.0), "spread": Span(0.0, 1.0, own="both")}
 
 
 def shown(desk: Desk, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

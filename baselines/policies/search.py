@@ -6,6 +6,8 @@ import math
 from typing import NamedTuple
 
 PRIMES = (2, 3, 5, 7, 11, 13)
+NEAR = 0.1
+"""Share of a span that counts as its end."""
 
 
 class Span(NamedTuple):
@@ -17,6 +19,8 @@ class Span(NamedTuple):
     """evenly spread are the logarithms"""
     whole: bool = False
     """whole numbers only"""
+    own: str = ""
+    """"low", "high" or "both": ends that are the parameter's own, beyond which there is nothing to look for"""
 
     def at(self, share: float) -> float:
         """The value at a share in [0, 1) of the span, to five digits."""
@@ -29,6 +33,13 @@ class Span(NamedTuple):
         else:
             value = self.low + (self.high - self.low) * share
         return float(f"{value:.5g}")
+
+    def open_end(self, share: float) -> str:
+        """The end, "low" or "high", that a share in [0, 1) of the span is near to and beyond which one could look on;
+        empty where there is none.
+        """
+        end = "low" if share < NEAR else "high" if share > 1.0 - NEAR else ""
+        return "" if self.high <= self.low or self.own in (end, "both") else end
 
 
 Space = dict[str, Span]
@@ -45,6 +56,14 @@ def points(space: Space, count: int) -> list[dict[str, float]]:
         {name: span.at(radical_inverse(n, base)) for base, (name, span) in zip(PRIMES, space.items())}
         for n in range(1, count + 1)
     ]
+
+
+def open_ends(space: Space, n: int) -> list[str]:
+    """What point number `n` (from 1) is at the end of, as "low end of x": the best of all tries there says that better
+    ones may lie outside.
+    """
+    ends = {name: span.open_end(radical_inverse(n, base)) for base, (name, span) in zip(PRIMES, space.items())}
+    return [f"{end} end of {name}" for name, end in ends.items() if end]
 
 
 def radical_inverse(n: int, base: int) -> float:

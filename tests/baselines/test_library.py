@@ -10,7 +10,7 @@ import qsl_envs
 from baselines.keyed import mix_seats
 from baselines.policies.desk import Desk
 from baselines.policies.library import DESKS, POLICIES, build, candidates, names_for, roles_of
-from baselines.policies.search import Span, points, radical_inverse
+from baselines.policies.search import Span, open_ends, points, radical_inverse
 from qsl_envs.errors import ConfigError
 from qsl_envs.front_door import LADDER
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
@@ -127,6 +127,21 @@ def test_points_are_those_of_halton():
         assert span.low <= values.min() and values.max() <= span.high
     assert np.mean([p["c"] for p in found]) == pytest.approx(0.0, abs=0.02)
     assert points({}, 5) == [{}]
+
+
+def test_a_point_at_the_end_of_a_span_is_told_unless_there_is_nothing_beyond():
+    """Of 31 points, the shares of the first coordinate are n / 32 in another order: three lie in each outer tenth."""
+    found = [open_ends({"a": Span(1.0, 2.0)}, n) for n in range(1, 32)]
+    shares = [radical_inverse(n, 2) for n in range(1, 32)]
+    assert [n for n, ends in enumerate(found) if ends == ["low end of a"]] == [
+        n for n, share in enumerate(shares) if share in (1 / 32, 2 / 32, 3 / 32)
+    ]
+    assert sum(ends == ["high end of a"] for ends in found) == 3 and sum(map(bool, found)) == 6
+    for own, left in (("low", {"high end of a"}), ("high", {"low end of a"}), ("both", set())):
+        ends = [open_ends({"a": Span(1.0, 2.0, own=own)}, n) for n in range(1, 32)]
+        assert {end for one in ends for end in one} == left
+    assert open_ends({"a": Span(3.0, 3.0)}, 16) == [], "a span of one value has no end"
+    assert open_ends({"a": Span(0, 1), "b": Span(0, 1)}, 26) == ["high end of b"], "2/9 + 2/3 + 2/27"
 
 
 def test_mistakes_are_named():

@@ -13,6 +13,8 @@ from baselines.evaluate import Worlds, evaluate
 from baselines.keyed import mix_seats
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, candidates
+from baselines.policies.makers import InventorySkew
+from baselines.policies.search import Span
 from baselines.seats import METRICS, play
 from baselines.tune import load_tuned, outcomes
 from baselines.tune_roles import Table
@@ -126,6 +128,7 @@ def test_the_command_keeps_every_try_and_judges_on_other_worlds(tmp_path, capsys
     assert tune("AvellanedaStoikov-v0", *size, "--env-options", options, "--out", str(tmp_path)) == 0
     said = capsys.readouterr().out
     assert "fixed spread" in said and "better" in said
+    assert "at the" not in said, "three tries do not come near an end"
     content = tuned.read("qsl/AvellanedaStoikov-v0", folder=tmp_path)
     about = content["about"]
     assert about["training"] == {"split": "train", "worlds": 12, "first_seed": 0}
@@ -142,6 +145,18 @@ def test_the_command_keeps_every_try_and_judges_on_other_worlds(tmp_path, capsys
     assert tune("qsl/AvellanedaStoikov-v0", *size, "--env-options", options, "--out", str(again)) == 0
     assert again.read_text() == (tmp_path / "AvellanedaStoikov-v0.json").read_text(), "the same every time"
     assert load_tuned(again)["GLFT"].tries == content["policies"]["GLFT"]["tries"]
+
+
+def test_a_best_try_at_an_open_end_is_told_and_kept(tmp_path, capsys, monkeypatch):
+    """Quotes that earn more the closer they are, where the search stops far out: its low end is best."""
+    space = {"half_spread": Span(0.8, 1.5), "skew": Span(0.0, 0.01, own="both")}
+    monkeypatch.setattr(InventorySkew, "space", classmethod(lambda cls, desk, sigma: space))
+    size = ["--worlds", "200", "--budget", "16", "--validation", "4"]
+    assert tune("AvellanedaStoikov-v0", *size, "--out", str(tmp_path)) == 0
+    found = load_tuned(tmp_path / "AvellanedaStoikov-v0.json")["inventory skew"]
+    assert found.parameters["half_spread"] == min(one["parameters"]["half_spread"] for one in found.tries)
+    assert found.at_ends == ["low end of half_spread"]
+    assert "inventory skew: the best try is at the low end of half_spread" in capsys.readouterr().out
 
 
 def test_the_command_tunes_roles(tmp_path):
