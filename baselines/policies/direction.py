@@ -24,8 +24,11 @@ class SignalTrader(Scripted, ABC):
 
     weight: float = 0.5
     """of the newest signal in the average; 1: the signal as it comes"""
+    share: float = 1.0
+    """of what it takes, how much in one step, at least a lot: what a large order pays deep in the book, small ones that
+    the book has time to fill up after do not (the partial adjustment of Garleanu and Pedersen 2013)"""
     kinds: ClassVar[frozenset[str]] = frozenset({TARGET})
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"weight": (1e-6, 1)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"weight": (1e-6, 1), "share": (0, 1)}
     memory: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def reset(self, seeds: np.ndarray) -> None:
@@ -52,24 +55,49 @@ class SignalTrader(Scripted, ABC):
         return self.trade(obs, self.edge(obs), 0.0, 0.0)
 
     @abstractmethod
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
-        """Actions for an edge, float64 (n,), in ticks.
+    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        """The inventory that it means to come to from `held` with an edge of so many ticks, shares of the limit (n,).
 
         Args:
             sooner: ticks by which it takes earlier than its parameters say.
-            calmer: by how much longer it keeps what it holds, 1: a great deal.
         """
+
+    @abstractmethod
+    def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        """Whether it takes, bool (n,), when it buys (`side` 1), sells (-1) or does nothing (0)."""
+
+    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, more: Any) -> np.ndarray:
+        """Actions for an edge, float64 (n,), in ticks.
+
+        Args:
+            sooner: see `goal`.
+            more: share of the way to its goal that it goes in this step beside what its parameters say.
+        """
+        held = self.desk.shares(obs)[:, 0]
+        goal = self.goal(held, edge, sooner)
+        takes = self.takes(np.sign(goal - held), edge, sooner)
+        share = np.clip(np.where(takes, self.share, 1.0) + more, 0.0, 1.0)
+        return self.want(self.on_the_way(held, goal, share), np.where(takes, TAKE, REST))
+
+    def on_the_way(self, held: np.ndarray, goal: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """Inventories a share of the way from those held to a goal, at least a lot of it where the share is not 0."""
+        way = np.abs(goal - held)
+        gone = np.maximum(share * way, np.where(share > 0.0, 1.0 / self.desk.inventory_scale, 0.0))
+        return np.where((share >= 1.0) | (gone >= way), goal, held + np.sign(goal - held) * gone)
 
     @property
     def corrections(self) -> tuple[str, ...]:
-        """What the edge is thought to be, how soon it takes, and how long it keeps what it holds."""
-        return "edge", "sooner", "calmer"
+        """What the edge is thought to be, how soon it takes, and how far it goes in one step."""
+        return "edge", "sooner", "more"
 
     def hints(self, obs: np.ndarray) -> np.ndarray:
-        """The averaged edge, in units of the observation, and the action that follows from it."""
-        edge = self.edge(obs)
-        told = np.column_stack([edge / self.desk.tick_scale, self.trade(obs, edge, 0.0, 0.0)])
-        return told.astype(np.float32)
+        """The averaged edge and the edge of what it is about to trade, in units of the observation; the way to its
+        goal; and the action that follows.
+        """
+        edge, held = self.edge(obs), self.desk.shares(obs)[:, 0]
+        way = self.goal(held, edge, 0.0) - held
+        ticks = np.stack([edge, np.sign(way) * edge], -1) / self.desk.tick_scale
+        return np.column_stack([ticks, way, self.trade(obs, edge, 0.0, 0.0)]).astype(np.float32)
 
     def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
         ticks = change * self.desk.tick_scale
@@ -82,8 +110,9 @@ class SignalTrader(Scripted, ABC):
 
 @dataclass(frozen=True)
 class SignalFollower(SignalTrader):
-    """Wants an inventory in proportion to the edge, and leaves the one it has when the difference is small: the
-    no-trade band of Garleanu and Pedersen (2013) for costs that grow with the size traded, in its plainest form.
+    """Wants an inventory in proportion to the edge, leaves the one it has when the difference is small (the band of
+    Davis and Norman 1990, for costs in proportion to what is traded), and goes a share of the way in one step (the
+    partial adjustment of Garleanu and Pedersen 2013, for costs that grow with the size).
     """
 
     full: float = 10.0
@@ -92,23 +121,37 @@ class SignalFollower(SignalTrader):
     """share of the limit by which the inventory may differ from the one wanted"""
     take_from: float = 4.0
     """ticks of edge from which it takes; below it rests at the touch"""
+    sided: float = 0.0
+    """1: only the edge of the trade counts, so that it never pays the spread to trade against its own signal"""
     name: ClassVar[str] = "signal follower"
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {**SignalTrader.ranges, "full": (1e-6, 1e6), "band": (0, 2)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **SignalTrader.ranges,
+        "full": (1e-6, 1e6),
+        "band": (0, 2),
+        "sided": (0, 1),
+    }
 
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
-        held = self.desk.shares(obs)[:, 0]
+    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
         aim = np.clip(edge / self.full, -1.0, 1.0)
-        target = np.where(np.abs(aim - held) > self.band + calmer, aim, held)
-        return self.want(target, np.where(np.abs(edge) >= self.take_from - sooner, TAKE, REST))
+        return np.where(np.abs(aim - held) > self.band, aim, held)
+
+    def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        return (side * edge if self.sided else np.abs(edge)) >= self.take_from - sooner
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
             "weight": Span(0.03, 1.0, log=True, own="high"),
             "full": Span(2.0, 40.0, log=True),
-            "band": Span(0.0, 0.8, own="low"),
+            "band": Span(0.0, 0.4, own="low"),
             "take_from": Span(0.0, 15.0, own="low"),
+            "share": Span(0.1, 1.0, log=True, own="high"),
         }
+
+    @classmethod
+    def settings(cls, desk: Desk, sigma: float, point: dict[str, float]) -> dict[str, float]:
+        """What is tuned never trades against its own signal at a price."""
+        return {**point, "sided": 1.0}
 
 
 @dataclass(frozen=True)
@@ -128,12 +171,12 @@ class SignalThreshold(SignalTrader):
         **SignalTrader.ranges, "enter": (0, 1e6), "leave": (-1, 1), "size": (0, 1),
     }  # fmt: skip
 
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, calmer: Any) -> np.ndarray:
-        held = self.desk.shares(obs)[:, 0]
-        enters = np.abs(edge) > self.enter - sooner
-        stays = np.sign(held) * edge > (self.leave - calmer) * self.enter
-        target = np.where(enters, np.sign(edge) * self.size, np.where(stays, held, 0.0))
-        return self.want(target, np.where(enters, TAKE, REST))
+    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        stays = np.sign(held) * edge > self.leave * self.enter
+        return np.where(self.takes(held, edge, sooner), np.sign(edge) * self.size, np.where(stays, held, 0.0))
+
+    def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+        return np.abs(edge) > self.enter - sooner
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
@@ -142,4 +185,5 @@ class SignalThreshold(SignalTrader):
             "enter": Span(1.0, 20.0, log=True),
             "leave": Span(-0.5, 0.8),
             "size": Span(0.1, 1.0, log=True, own="high"),
+            "share": Span(0.1, 1.0, log=True, own="high"),
         }

@@ -9,7 +9,7 @@ import pytest
 import qsl_envs  # noqa: F401  registers the environments
 from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage
 from baselines.policies.desk import Desk
-from baselines.policies.direction import SignalFollower, SignalThreshold
+from baselines.policies.direction import REST, TAKE, SignalFollower, SignalThreshold
 from qsl_envs.errors import ConfigError
 
 
@@ -109,6 +109,39 @@ def test_the_follower_wants_what_the_edge_is_worth_and_leaves_small_differences(
     found = policy(heard(signal, [5.0, 2.0, 6.0, 8.0, -30.0, 3.0], held=held))
     assert found[:, 0] == pytest.approx([0.5, 0.0, 0.4, 0.8, -1.0, 0.3], abs=1e-6)
     assert found[:, 1].tolist() == [0, -1, 0, 0, 0, -1], "takes from four ticks on"
+
+
+def test_a_follower_that_minds_its_side_never_pays_to_trade_against_its_signal(signal):
+    """Long with an edge above it wants less: it sells, and rests. Without a side it takes, since the edge is large."""
+    settings = {"weight": 1.0, "full": 10.0, "band": 0.0, "take_from": 4.0}
+    said = heard(signal, [5.0, 5.0, -5.0, -5.0, 3.0], held=[0.0, 0.9, 0.0, -0.9, 0.0])
+    plain, sided = SignalFollower(signal, **settings), SignalFollower(signal, **settings, sided=1.0)
+    first, second = plain(said), sided(said)
+    assert first[:, 0].tolist() == second[:, 0].tolist() == pytest.approx([0.5, 0.5, -0.5, -0.5, 0.3])
+    assert first[:, 1].tolist() == [TAKE, TAKE, TAKE, TAKE, REST]
+    assert second[:, 1].tolist() == [TAKE, REST, TAKE, REST, REST]
+
+
+def test_what_is_taken_goes_a_share_of_the_way_and_what_rests_all_of_it(signal):
+    """At least a lot, and never past the goal; a learner's correction changes the share of both."""
+    lot = 1.0 / signal.inventory_scale
+    settings = {"weight": 1.0, "full": 10.0, "band": 0.0, "take_from": 4.0, "share": 0.25}
+    policy = SignalFollower(signal, **settings)
+    held = np.array([0.0, 0.4, 0.5 - 2 * lot, 0.5 - 0.5 * lot, 0.0])
+    said = heard(signal, [5.0, -6.0, 5.0, 5.0, 2.0], held=held)
+    found = policy(said)[:, 0]
+    assert found == pytest.approx([0.125, 0.4 - 0.25, 0.5 - lot, 0.5, 0.2], abs=1e-6)
+    policy.reset(np.zeros(5))
+    hints = policy.hints(said)
+    way = np.array([0.5, -0.6, 0.5, 0.5, 0.2]) - held
+    assert hints[:, 2] == pytest.approx(way, abs=1e-6)
+    assert hints[:, 1] == pytest.approx(np.array([5.0, 6.0, 5.0, 5.0, 2.0]) / signal.tick_scale)
+    for more, share in ((0.5, [0.75, 0.75, 0.75, 0.75, 1.0]), (-1.0, [0.0] * 5), (-0.5, [0.0] * 4 + [0.5])):
+        change = np.zeros((5, 3))
+        change[:, 2] = more
+        least = np.where(np.array(share) > 0, np.minimum(lot, np.abs(way)), 0.0)
+        moved = np.sign(way) * np.maximum(np.array(share) * np.abs(way), least)
+        assert policy.corrected(said, hints, change)[:, 0] == pytest.approx(held + moved, abs=1e-6)
 
 
 def test_the_threshold_enters_stays_and_leaves(signal):
