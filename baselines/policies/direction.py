@@ -52,29 +52,30 @@ class SignalTrader(Scripted, ABC):
             self.memory["edge"] = np.where(rows, np.nan, self.memory["edge"])
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
-        return self.trade(obs, self.edge(obs), 0.0, 0.0)
+        return self.trade(obs, self.edge(obs), 0.0, 0.0, 0.0)
 
     @abstractmethod
-    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+    def goal(self, held: np.ndarray, edge: np.ndarray, longer: Any, sooner: Any) -> np.ndarray:
         """The inventory that it means to come to from `held` with an edge of so many ticks, shares of the limit (n,).
 
         Args:
-            sooner: ticks by which it takes earlier than its parameters say.
+            longer: share of the limit by which it wants to be longer than its parameters say.
+            sooner: ticks by which it takes earlier than they say.
         """
 
     @abstractmethod
     def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
         """Whether it takes, bool (n,), when it buys (`side` 1), sells (-1) or does nothing (0)."""
 
-    def trade(self, obs: np.ndarray, edge: np.ndarray, sooner: Any, more: Any) -> np.ndarray:
+    def trade(self, obs: np.ndarray, edge: np.ndarray, longer: Any, sooner: Any, more: Any) -> np.ndarray:
         """Actions for an edge, float64 (n,), in ticks.
 
         Args:
-            sooner: see `goal`.
+            longer, sooner: see `goal`.
             more: share of the way to its goal that it goes in this step beside what its parameters say.
         """
         held = self.desk.shares(obs)[:, 0]
-        goal = self.goal(held, edge, sooner)
+        goal = self.goal(held, edge, longer, sooner)
         takes = self.takes(np.sign(goal - held), edge, sooner)
         share = np.clip(np.where(takes, self.share, 1.0) + more, 0.0, 1.0)
         return self.want(self.on_the_way(held, goal, share), np.where(takes, TAKE, REST))
@@ -87,21 +88,21 @@ class SignalTrader(Scripted, ABC):
 
     @property
     def corrections(self) -> tuple[str, ...]:
-        """What the edge is thought to be, how soon it takes, and how far it goes in one step."""
-        return "edge", "sooner", "more"
+        """The inventory that it wants, how soon it takes, and how far it goes in one step."""
+        return "longer", "sooner", "more"
 
     def hints(self, obs: np.ndarray) -> np.ndarray:
         """The averaged edge and the edge of what it is about to trade, in units of the observation; the way to its
         goal; and the action that follows.
         """
         edge, held = self.edge(obs), self.desk.shares(obs)[:, 0]
-        way = self.goal(held, edge, 0.0) - held
+        way = self.goal(held, edge, 0.0, 0.0) - held
         ticks = np.stack([edge, np.sign(way) * edge], -1) / self.desk.tick_scale
-        return np.column_stack([ticks, way, self.trade(obs, edge, 0.0, 0.0)]).astype(np.float32)
+        return np.column_stack([ticks, way, self.trade(obs, edge, 0.0, 0.0, 0.0)]).astype(np.float32)
 
     def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
-        ticks = change * self.desk.tick_scale
-        return self.trade(obs, self.memory["edge"] + ticks[:, 0], ticks[:, 1], change[:, 2])
+        sooner = change[:, 1] * self.desk.tick_scale
+        return self.trade(obs, self.memory["edge"], change[:, 0], sooner, change[:, 2])
 
     def want(self, target: np.ndarray, manner: np.ndarray) -> np.ndarray:
         """Actions that ask for inventories, shares of the limit (n,), in a manner (n,)."""
@@ -131,8 +132,8 @@ class SignalFollower(SignalTrader):
         "sided": (0, 1),
     }
 
-    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
-        aim = np.clip(edge / self.full, -1.0, 1.0)
+    def goal(self, held: np.ndarray, edge: np.ndarray, longer: Any, sooner: Any) -> np.ndarray:
+        aim = np.clip(np.clip(edge / self.full, -1.0, 1.0) + longer, -1.0, 1.0)
         return np.where(np.abs(aim - held) > self.band, aim, held)
 
     def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
@@ -141,11 +142,11 @@ class SignalFollower(SignalTrader):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "weight": Span(0.03, 1.0, log=True, own="high"),
-            "full": Span(2.0, 40.0, log=True),
-            "band": Span(0.0, 0.4, own="low"),
-            "take_from": Span(0.0, 15.0, own="low"),
-            "share": Span(0.1, 1.0, log=True, own="high"),
+            "weight": Span(0.1, 1.0, log=True, own="high"),
+            "full": Span(5.0, 40.0, log=True),
+            "band": Span(0.0, 0.3, own="low"),
+            "take_from": Span(0.0, 12.0, own="low"),
+            "share": Span(0.2, 1.0, log=True, own="high"),
         }
 
     @classmethod
@@ -171,9 +172,10 @@ class SignalThreshold(SignalTrader):
         **SignalTrader.ranges, "enter": (0, 1e6), "leave": (-1, 1), "size": (0, 1),
     }  # fmt: skip
 
-    def goal(self, held: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
+    def goal(self, held: np.ndarray, edge: np.ndarray, longer: Any, sooner: Any) -> np.ndarray:
         stays = np.sign(held) * edge > self.leave * self.enter
-        return np.where(self.takes(held, edge, sooner), np.sign(edge) * self.size, np.where(stays, held, 0.0))
+        goal = np.where(self.takes(held, edge, sooner), np.sign(edge) * self.size, np.where(stays, held, 0.0))
+        return np.clip(goal + longer, -1.0, 1.0)
 
     def takes(self, side: np.ndarray, edge: np.ndarray, sooner: Any) -> np.ndarray:
         return np.abs(edge) > self.enter - sooner
@@ -181,9 +183,9 @@ class SignalThreshold(SignalTrader):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "weight": Span(0.03, 1.0, log=True, own="high"),
-            "enter": Span(1.0, 20.0, log=True),
+            "weight": Span(0.1, 1.0, log=True, own="high"),
+            "enter": Span(2.0, 15.0, log=True),
             "leave": Span(-0.5, 0.8),
-            "size": Span(0.1, 1.0, log=True, own="high"),
+            "size": Span(0.2, 1.0, log=True, own="high"),
             "share": Span(0.1, 1.0, log=True, own="high"),
         }
