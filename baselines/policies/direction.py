@@ -143,7 +143,7 @@ class SignalFollower(SignalTrader):
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
             "weight": Span(0.1, 1.0, log=True, own="high"),
-            "full": Span(5.0, 40.0, log=True),
+            "full": Span(3.0, 40.0, log=True),
             "band": Span(0.0, 0.3, own="low"),
             "take_from": Span(0.0, 12.0, own="low"),
             "share": Span(0.2, 1.0, log=True, own="high"),
@@ -185,7 +185,7 @@ class SignalThreshold(SignalTrader):
         return {
             "weight": Span(0.1, 1.0, log=True, own="high"),
             "enter": Span(2.0, 15.0, log=True),
-            "leave": Span(-0.5, 0.8),
+            "leave": Span(-0.5, 1.0, own="high"),
             "size": Span(0.2, 1.0, log=True, own="high"),
             "share": Span(0.1, 1.0, log=True, own="high"),
         }
