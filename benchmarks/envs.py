@@ -79,7 +79,7 @@ class KernelClock:
     """Counts the seconds that an environment spends in its compiled step, the call itself included."""
 
     def __init__(self, envs) -> None:
-        self.core, self.seconds = envs.unwrapped.core, 0.0
+        self.core, self.seconds, self.calls = envs.unwrapped.core, 0.0, 0
         self.step, self.core.step = self.core.step, self.timed
 
     def timed(self, actions: np.ndarray, obs: np.ndarray, final_obs: np.ndarray) -> None:
@@ -87,6 +87,7 @@ class KernelClock:
         start = time.perf_counter()
         self.step(actions, obs, final_obs)
         self.seconds += time.perf_counter() - start
+        self.calls += 1
 
 
 def environment(smoke: bool) -> list[Row]:

@@ -4,7 +4,8 @@ Claim: the environment is not what training waits for. Each trainer learns on `q
 environment of the same shapes that costs nothing, in turn, on the same settings; the share is the speed on the first
 over the speed on the second, frame for frame. Compilation, the first update and the writing of files are outside the
 clock. A slow trainer has a high share for nothing: frames a second stand beside it, by wall time and by processor time,
-which says more on a machine that others use too.
+which says more on a machine that others use too. Microseconds of a frame say what the real environment adds, and how
+much of that is its compiled step.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 import qsl_envs  # noqa: F401  registers the environments
+from benchmarks.envs import KernelClock
 from benchmarks.report import Row, main
 
 ENV_ID = "qsl/MarketMaking-v0"
@@ -127,7 +129,7 @@ def training(smoke: bool) -> list[Row]:
     for wanted in SETTINGS:
         setting = wanted._replace(envs=4, batch=8) if smoke else wanted
         real = gym.make_vec(ENV_ID, num_envs=setting.envs, autoreset_mode=AutoresetMode.SAME_STEP)
-        idle = Idle(real)
+        idle, kernel = Idle(real), KernelClock(real)
         taken: dict[str, list[np.ndarray]] = {"real": [], "idle": []}
         for _ in range(rounds):
             for name, envs in (("real", real), ("idle", idle)):
@@ -149,6 +151,8 @@ def training(smoke: bool) -> list[Row]:
                 idle_k_frames_per_s=speed["idle", "wall"],
                 share=speed["real", "wall"] / speed["idle", "wall"],
                 must=setting.must,
+                us_added=1e3 / speed["real", "wall"] - 1e3 / speed["idle", "wall"],
+                us_in_kernel=kernel.seconds / (kernel.calls * setting.envs) * 1e6,
                 k_frames_per_processor_s=speed["real", "processor"],
                 idle_k_frames_per_processor_s=speed["idle", "processor"],
                 processor_share=speed["real", "processor"] / speed["idle", "processor"],
