@@ -53,6 +53,7 @@ class Budget:
         places: ids of the environments.
         settings: of trainers, by learner, where a small budget wants others than their defaults.
         seeds_of: by learner, where it is not `seeds`.
+        frames_on: by environment and learner, where they are not `frames`.
     """
 
     seeds: int
@@ -63,6 +64,7 @@ class Budget:
     places: tuple[str, ...]
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     seeds_of: dict[str, int] = field(default_factory=dict)
+    frames_on: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 FEW = {"num_envs": 128, "minibatch_size": 2048}
@@ -76,6 +78,7 @@ BUDGETS = {
             "PPO with memory": 64_000, "SB3 PPO": 128_000, "SAC": 64_000, "DDPG": 64_000, "DQN": 64_000},
         128, ALONE, {"PPO": FEW, "PPO from clone": FEW, "PPO with memory": FEW},
         {"PPO": 3, "PPO from clone": 3},
+        {"qsl/DirectionalTrading-v0": {"PPO residual": 2_000_000, "PPO residual with curriculum": 2_000_000}},
     ),
     "full": Budget(
         5, {"PPO residual": 4_000_000, "SAC residual": 1_000_000, "PPO residual with curriculum": 4_000_000,
@@ -134,7 +137,8 @@ def _trainings(
         if name in ON_BEST and not has_tuned(env_id, None):
             continue
         count = budget.seeds_of.get(name, budget.seeds) if name in most else budget.other_seeds
-        frames = most.get(name) or budget.other_frames.get(name) or max(budget.frames.values())
+        here = {**most, **budget.frames_on.get(env_id, {})} if most else most
+        frames = here.get(name) or budget.other_frames.get(name) or max(budget.frames.values())
         for seed in range(1, 1 + (seeds or count)):
             yield name, frames, seed
 

@@ -35,8 +35,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "qsl/CrossVenueArbitrage-v0": {"ppo": {**PPO_CORRECTS, "paired": False}, "sac": SAC_CORRECTS},
     # What is held pays by luck, and late; how it is traded pays at once, and small steps find it.
     "qsl/DirectionalTrading-v0": {
-        "ppo": {**PPO_CORRECTS, "reach": 0.5, "learning_rate": 3e-3, "minibatch_size": 1024, "gamma": 0.98,
-                "gae_lambda": 0.9, "init_log_std": -1.5, "checkpoint_every": 10},
+        "ppo": {**PPO_CORRECTS, "num_envs": 256, "minibatch_size": 2048, "reach": 0.5, "learning_rate": 3e-3,
+                "gamma": 0.98, "gae_lambda": 0.9, "checkpoint_every": 10},
         "sac": {**SAC_CORRECTS, "return_steps": 10, "gamma": 0.97},
     },
 }  # fmt: skip
