@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import task_config
-from qsl_envs.envs.contract import autoreset_mode_of, rebuild, reset_mask_of, seeds_of
+from qsl_envs.envs.contract import autoreset_mode_of, check_count, rebuild, reset_mask_of, seeds_of
 from qsl_envs.envs.core import Seats, prepare_kernels
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
@@ -80,7 +80,10 @@ class MarlVectorEnv:
         seated = sum(role.num_seats for role in roles)
         said = take_words(words)
         for name in words:
-            raise ConfigError(f"{name} is not an argument; words about the market are {', '.join(MARKET_WORDS)}")
+            known = ", ".join(argument for argument in self._arguments if argument not in (*words, *said))
+            allowed = f"those are {known}, and words about the market: {', '.join(MARKET_WORDS)}"
+            raise ConfigError(f"{name} is not an argument; {allowed}")
+        check_count(self, num_envs)
         market = with_words(market_config(self.market_of(roles), config, session_ns), said, seated)
         market = relieved(market, self.realism, seated)
         self.roles = {role.name: role for role in roles}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, task_config
-from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.contract import check_count, rebuild
 from qsl_envs.envs.core import prepare_kernels
 from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.realism import realism_of, relieved
@@ -46,6 +46,7 @@ class SyntheticVectorEnv(TradingVectorEnv):
             "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
             "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
         }  # fmt: skip
+        check_count(self, num_envs)
         words = take_words(task)
         role = self.role_of(task)
         self.realism = realism_of(realism)
