@@ -28,6 +28,12 @@ def reset_mask_of(owner: Any, options: dict[str, Any] | None, count: int, starte
     return mask
 
 
+def stagger_of(owner: Any, stagger: Any) -> bool:
+    """Whether first episodes begin at drawn ages. Raises: ConfigError if that is no answer."""
+    require(isinstance(stagger, bool), owner, "stagger", "true or false", stagger)
+    return stagger
+
+
 def check_count(owner: Any, num_envs: Any) -> None:
     """Raises: ConfigError if `num_envs` is no number of envs."""
     whole = isinstance(num_envs, (int, np.integer)) and not isinstance(num_envs, bool)

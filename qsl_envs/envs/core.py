@@ -64,9 +64,10 @@ class Seats:
         roles: at least one; all decide together.
         mode: what follows the end of an episode.
         max_steps: truncates an episode; 0: only the market ends it.
+        stagger: a world's first episode begins at a drawn age.
     """
 
-    def __init__(self, market: Market, roles: Sequence[Role], mode: AutoresetMode, max_steps: int):
+    def __init__(self, market: Market, roles: Sequence[Role], mode: AutoresetMode, max_steps: int, stagger: bool):
         self.market, self.roles = market, tuple(roles)
         self.num_envs, self.num_seats = market.num_replicas, sum(role.num_seats for role in roles)
         config = market.config
@@ -84,6 +85,7 @@ class Seats:
         t.num_seats, t.num_books, t.num_symbols = self.num_seats, books, len(config.symbols)
         t.num_roles = len(self.roles)
         t.autoreset, t.max_steps, t.step_ns = MODES[mode], max_steps, task.step_ns
+        t.stagger = int(stagger)
         t.decide_on = DECISION_NAMES.index(task.decide_on)
         t.with_day = int(market.day is not None)
         t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns

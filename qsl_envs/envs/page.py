@@ -83,6 +83,7 @@ ARGUMENTS = """{argument_table}
 | `split` | "train" | family of worlds; no seed of one split reaches another |
 | `realism` | None | what to switch off, as `{{"latency": False}}`: latency, queue, fees, impact |
 | `step_info` | False | `info["account"]` and `info["reward_terms"]` of each step hold the true account and the terms |
+| `stagger` | False | the first episode after a seed begins at a drawn age, so that envs do not end together |
 {word_table}
 
 All else about the market is one `config`, as in
@@ -120,6 +121,7 @@ MARL_ARGUMENTS = """| Argument | Default | Meaning |
 | `autoreset_mode` | NEXT_STEP | what follows the end of an episode |
 | `max_episode_steps`, `max_cycles` | None | truncates an episode |
 | `realism` | None | what to switch off, as `{"latency": False}`: latency, queue, fees, impact |
+| `stagger` | False | the first episode after a seed begins at a drawn age, so that envs do not end together |
 | `num_threads` | 1 | threads that share the envs; results do not depend on it |
 """ + word_table()
 TASK_NAMES = {

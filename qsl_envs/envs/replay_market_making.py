@@ -48,7 +48,7 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
         session_ns: length of an episode; None: as configured.
         realism: what to switch off, as `{"queue": False}`: see `qsl_envs.envs.realism`.
         num_threads: plain threads that share the envs; results do not depend on it.
-        autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
+        autoreset_mode, max_episode_steps, copy, step_info, stagger, render_mode: see `TradingVectorEnv`.
         task: settings of the task, see `MakerConfig`, and words about the market (`latency=250_000`), see
             `qsl_envs.envs.market_words`; not `flow`, which is the day.
     """
@@ -58,12 +58,13 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
                  config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None, split: str = "train",
                  session_ns: int | None = None, realism: dict[str, bool] | None = None, num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
+                 copy: bool = False, step_info: bool = False, stagger: bool = False, render_mode: str | None = None,
+                 **task: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "data": data, "start_ns": start_ns, "end_ns": end_ns, "config": config,
             "split": split, "session_ns": session_ns, "realism": realism, "num_threads": num_threads,
             "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
-            "step_info": step_info, "render_mode": render_mode, **task,
+            "step_info": step_info, "stagger": stagger, "render_mode": render_mode, **task,
         }  # fmt: skip
         check_count(self, num_envs)
         words = take_words(task)
@@ -77,7 +78,7 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
         market = Market(full, num_envs, split=split, num_threads=num_threads, day=day, day_start_ns=start_ns,
                         day_end_ns=end_ns)  # fmt: skip
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
-                         copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
+                         copy=copy, step_info=step_info, stagger=stagger, render_mode=render_mode)  # fmt: skip
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin episodes; see `TradingVectorEnv.reset`.
@@ -173,6 +174,7 @@ class ReplayMarketMakingEnv(TradingEnv):
     | `split` | "train" | family of worlds: of start times and of the links' chance |
     | `realism` | None | what to switch off, as `{{"queue": False}}`: latency, queue, fees, impact |
     | `step_info` | False | `info["account"]` of each step holds the true account |
+    | `stagger` | False | the first episode after a seed begins at a drawn age, with less time left |
     {day_word_table}
 
     `config.templates` books of the day are kept at evenly spaced times; more of them make resets faster.
