@@ -33,19 +33,21 @@ from qsl_envs.kernel.beside import compile_beside
 from qsl_envs.market.config import ParticipantConfig
 from qsl_envs.market.market import Market
 from qsl_envs.market.state import MarketArrays
+from qsl_envs.market.world import make_template
 
 MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
 
 
 def prepare_kernels() -> None:
-    """Let another process compile the step while a market compiles its loop here; before the market is made."""
+    """Let another process compile what follows while a market compiles its loop here; before the market is made."""
     if numba.config.DISABLE_JIT:
         return
     flat, number = types.Array(types.float32, 1, "C"), types.int64
     arrays = MarketArrays._numba_type_, TaskArrays._numba_type_
     begin = (*arrays, types.Array(types.boolean, 1, "C"), flat, flat, number, number, number)
     step = (*arrays, flat, flat, flat, number, number, number)
-    compile_beside([(begin_rows, begin), (step_rows, step)])
+    template = (arrays[0], number, number, number)
+    compile_beside([(make_template, template), (begin_rows, begin), (step_rows, step)])
 
 
 def inventory_limit(participant: ParticipantConfig) -> int:
