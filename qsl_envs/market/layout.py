@@ -52,8 +52,6 @@ SECTION_RECORDS = {
     "tapes": TAPE, "views": VIEW, "venues": VENUE, "rules": RULES, "flows": FLOW_RECORD,
     "fundamentals": FUNDAMENTAL, "models": MODEL_RECORD,
 }  # fmt: skip
-SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
-
 
 NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
 NO_CHANGES = (1, 0, 0, 5, 5, 7, 7)

@@ -55,8 +55,6 @@ RUN = whole(
 )
 """One replica: its clock, its map, its counters."""
 
-ENTITY_KINDS = ("trader", "flow", "venue", "lender", "impact", "liquidator")
-
 ACCOUNT = whole(
     128,
     "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis "
