@@ -38,10 +38,14 @@ def hear(m, r, v, now_ns):
     view = m.views[v]
     tape = m.tapes[run.tapes + view.book]
     mask = run.max_pubs - 1
+    # on a line that loses nothing, what has left after this is on its way whatever its draw
+    newest = now_ns - m.links[view.link].latency_ns - view.extra_ns if view.sure_ns < NEVER else now_ns
     while view.cursor < tape.head:
         first = m.pubs[tape.first_pub + (view.cursor & mask)]
         ts, seq = first.ts_ns, first.seq
-        # on a line that loses nothing, what left long enough ago has arrived whatever its draw: most draws are not made
+        if ts > newest:
+            break
+        # and what left long enough ago has arrived: most draws are not made
         sure = ts + view.sure_ns <= now_ns
         arrival = ts if sure else arrival_of(m, view, ts)
         lost = arrival == LOST
