@@ -21,6 +21,7 @@ from numba.core.analysis import dead_branch_prune
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager
 from numba.core.ir_utils import build_definitions
+from numba.core.rewrites import rewrite_registry
 from numba.core.ssa import reconstruct_ssa
 from numba.core.typed_passes import (
     AnnotateTypes,
@@ -34,7 +35,6 @@ from numba.core.types.functions import BaseFunction
 from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import (
     FixupArgs,
-    GenericRewrites,
     RewriteDynamicRaises,
     TranslateByteCode,
 )
@@ -75,6 +75,18 @@ def _prune(state) -> None:
     _canonicalize(state)
 
 
+def _rewrite(state) -> None:
+    blocks = state.func_ir.blocks
+    for kind in rewrite_registry.rewrites["before-inference"]:
+        rewrite = kind(state)
+        waiting = list(blocks.items())
+        while waiting:
+            key, block = waiting.pop()
+            if rewrite.match(state.func_ir, block, state.typemap, state.calltypes):
+                blocks[key] = rewrite.apply()
+                waiting.append((key, blocks[key]))
+
+
 def _assign_once(state) -> None:
     state.func_ir = reconstruct_ssa(state.func_ir)
     state.func_ir._definitions = build_definitions(state.func_ir.blocks)
@@ -89,7 +101,7 @@ _STAGES = {
     "name the arguments": FixupArgs().run_pass,
     "loops with one way back": _canonicalize,
     "drop dead branches": _prune,
-    "rewrites": GenericRewrites().run_pass,
+    "rewrites": _rewrite,
     "errors with arguments": RewriteDynamicRaises().run_pass,
     "one assignment a variable": _assign_once,
     "nopython types": NopythonTypeInference().run_pass,
@@ -131,9 +143,18 @@ _REPLACED = (
 
 
 def _propagate(self, typeinfer) -> list:
-    """Apply every rule of a function's types once; return the errors, as `ConstraintNetwork.propagate`."""
+    """Apply the rules of a function's types, each once; return the errors, as `ConstraintNetwork.propagate`.
+
+    Numba does this until nothing changes any more. A rule that has been applied, and none of whose variables has got
+    another type since, has nothing to add.
+    """
+    settled: dict = self.__dict__.setdefault("settled", {})
     found: list[Exception] = []
     for constraint in self.constraints:
+        known = settled.get(constraint)
+        if known is not None and all(variable.type is kind for variable, kind in known):
+            continue
+        settled[constraint] = None
         try:
             constraint(typeinfer)
         except errors.ForceLiteralArg as error:
@@ -142,6 +163,29 @@ def _propagate(self, typeinfer) -> list:
             placed = errors.TypingError(str(error), loc=constraint.loc, highlighting=False)
             placed.__cause__ = error
             found.append(placed)
+        else:
+            named = _variables(vars(constraint).values(), typeinfer.typevars)
+            settled[constraint] = [(variable, variable.type) for variable in named]
+    return found
+
+
+def _variables(parts, typevars) -> list:
+    """The type variables that are named anywhere in the attributes of a rule."""
+    found = []
+    for part in parts:
+        kind = type(part)
+        if kind is str:
+            if part in typevars:
+                found.append(typevars[part])
+        elif kind is ir.Var:
+            if part.name in typevars:
+                found.append(typevars[part.name])
+        elif kind in (list, tuple):
+            found += _variables(part, typevars)
+        elif kind is dict:
+            found += _variables(part.values(), typevars)
+        elif kind.__module__ == ConstraintNetwork.__module__:  # a rule within a rule
+            found += _variables(vars(part).values(), typevars)
     return found
 
 

@@ -124,3 +124,17 @@ def test_an_error_in_a_kernel_names_its_line():
 
     with pytest.raises(NumbaError, match=r"test_quick\.py\", line \d+"):
         wrong(3)
+
+
+def test_a_variable_may_become_another_kind_of_number_on_the_way():
+    def grow(n):
+        total, step, last = 0, 1, 0
+        for k in range(n):
+            last = total
+            total = total + step
+            step = k * 0.5
+        return total, last
+
+    fast = kernel(grow)
+    for n in range(5):
+        assert fast(n) == grow(n), n
