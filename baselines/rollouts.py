@@ -245,11 +245,6 @@ def spec_of_spaces(observations: gym.Space, actions: gym.Space, **shape: Any) ->
     raise ConfigError(f"a policy needs actions in a Box from -1 to 1, or whole numbers, was {actions}")
 
 
-def observation_names_of(envs: VectorEnv) -> tuple[str, ...]:
-    """Names of the observation's elements, where the environment has them."""
-    return tuple(getattr(envs.unwrapped, "observation_names", ()))
-
-
 def final_rows(info: dict[str, Any], rows: np.ndarray) -> np.ndarray:
     """Last observations of the episodes that ended in `rows`, float32 (len(rows), obs_dim)."""
     final = info["final_obs"]

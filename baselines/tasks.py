@@ -21,7 +21,7 @@ from baselines import portable, tuned
 from baselines.evaluate import Worlds, evaluate
 from baselines.one_seat import SeatVectorEnv
 from baselines.policies.desk import Desk
-from baselines.policies.library import DESKS, build, names_for, roles_of
+from baselines.policies.library import build, names_for, roles_of
 from baselines.policies.protocol import Policy
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.registration import MARL_ENVIRONMENTS
@@ -169,7 +169,3 @@ def run_all(
         }
         for label, group in policies.items()
     }
-
-
-ALL_ENVIRONMENTS = tuple(dict.fromkeys(env_id for env_id, _ in DESKS))
-"""Every id that can be evaluated."""

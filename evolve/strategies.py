@@ -20,8 +20,6 @@ from qsl_envs.settings import check_types, from_dict
 
 GROUP = "evolved"
 """Name of the group that is evolved."""
-BASE = "base"
-"""The regime that leaves a market as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

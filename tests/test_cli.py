@@ -109,10 +109,13 @@ def test_list_names_every_environment(capsys):
     alone = [env_id for env_id in gym.registry if env_id.startswith("qsl/")]
     assert sorted(named) == sorted([*alone, *(entry.env_id for entry in MARL_ENVIRONMENTS)])
     assert named[0] == "qsl/MarketMaking-v0"
+    assert lines[0].split(None, 1)[1] == "Quote both sides of one book for a session, and end flat"
+    assert not [line for line in lines if "qsl_envs." in line], "a place instead of a task"
 
 
-def test_help_imports_no_kernel():
-    code = "import sys; from qsl_envs.cli import main; main(['--help']); assert 'numba' not in sys.modules"
+@pytest.mark.parametrize("command", ["--help", "list"])
+def test_what_only_tells_imports_no_kernel(command):
+    code = f"import sys; from qsl_envs.cli import main; main(['{command}']); assert 'numba' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 

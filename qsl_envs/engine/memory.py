@@ -11,7 +11,7 @@ import numpy as np
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.ids import places_for, rebuild_table, shift_of
 from qsl_envs.engine.layout import add_book_sections, bind_books, book_arrays, init_books
-from qsl_envs.engine.stream import GROWS, NAME, NUM_PARTICIPANTS, PARTICIPANT_SHIFT, SHIFT, Names
+from qsl_envs.engine.stream import GROWS, NAME, PARTICIPANT_SHIFT, SHIFT, Names
 from qsl_envs.errors import DataError
 from qsl_envs.kernel.arena import Layout
 
@@ -129,11 +129,6 @@ class BookMemory:
         bind_books(memory.arrays, memory.layout, "book")
         memory.names = Names(**parts)
         return memory, head["extra"]
-
-    @property
-    def num_participants(self) -> int:
-        """Participants that have a number."""
-        return int(self.names.state[NUM_PARTICIPANTS])
 
 
 def _doubled(array: np.ndarray) -> np.ndarray:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from qsl_envs.engine.auction import indicative
 from qsl_envs.engine.constants import ACK, AUCTION_CALL, NIL, PRICE_MAX
-from qsl_envs.engine.heap import GTD_HEAP, heap_top
 from qsl_envs.engine.machine import PARKING, UNCROSSING, begin_message, refuse, run_message, write_report
-from qsl_envs.engine.pool import ext_at
 from qsl_envs.engine.reasons import Reason
 from qsl_envs.kernel.jit import kernel
 
@@ -16,9 +12,6 @@ NONE = int(Reason.NONE)
 WRONG_PHASE = int(Reason.WRONG_PHASE)
 NO_REFERENCE = int(Reason.NO_REFERENCE)
 BAD_PRICE = int(Reason.BAD_PRICE)
-
-NEVER = 2**63 - 1
-"""`next_deadline` of a book without one."""
 
 
 @kernel
@@ -57,11 +50,3 @@ def uncross(m, h, reference):
     book.loop_left = volume
     book.stage = UNCROSSING
     run_message(m, h)
-
-
-@kernel
-def next_deadline(m, h):
-    """Time at which `run_deadlines` has something to do, ns; NEVER when there is none."""
-    if m.books[h].num_gtd == 0:
-        return np.int64(NEVER)
-    return m.exts[ext_at(m, h, heap_top(m, h, GTD_HEAP))].expire_ns

@@ -113,17 +113,38 @@ def place_plain(m, h, side, price, qty, ioc, bits, owner, tag):
     if ioc != 0:
         return CANCELED, MARKET_REST if ioc == MARKET_IOC else IOC_REST, filled, 0, notional, NIL
 
-    base = book.orders_base
-    order = m.orders[base + slot]
+    settle_down(m, h, slot, side, price, leaves, bits, owner, tag)
+    return PARTIAL if filled > 0 else ACK, NONE, filled, leaves, notional, slot
+
+
+@kernel(inline=True)
+def settle_down(m, h, slot, side, price, qty, bits, owner, tag):
+    """Write a plain order into the slot that was drawn for it, and put it at the back of its queue."""
+    order = m.orders[m.books[h].orders_base + slot]
     order.price = price
-    order.leaves_qty = leaves
+    order.leaves_qty = qty
     order.bits = np.int64(order.bits) & ~FLAG_BITS | LIVE_BIT | bits | side
     if bits & HOLD_BIT == 0:
         order.ext = NIL
         order.owner = owner
         order.tag = tag
-    join_level(m, h, slot, side, price, leaves)
-    return PARTIAL if filled > 0 else ACK, NONE, filled, leaves, notional, slot
+    join_level(m, h, slot, side, price, qty)
+
+
+@kernel
+def rest_plain(m, h, side, price, qty, bits, owner, tag):
+    """`submit_plain` of an order that cannot trade, in a book without pegs, stops or a call: of a first book's.
+
+    It leads to nothing of the slow road, which is most of what there is to compile.
+    """
+    m.books[h].num_events = 0
+    slot = take_slot(m, h)
+    if slot == NIL:
+        fast_report(m, h, REJECT, POOL_FULL, 0, 0, 0, NIL)
+    else:
+        settle_down(m, h, slot, side, price, qty, bits, owner, tag)
+        fast_report(m, h, ACK, NONE, 0, qty, 0, slot)
+    return slot
 
 
 @kernel

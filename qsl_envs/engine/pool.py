@@ -26,14 +26,6 @@ def take_slot(m, h):
 
 
 @kernel(inline=True)
-def return_slot(m, h, slot):
-    """Give back a slot that was drawn and never lived: nobody knows its handle."""
-    book = m.books[h]
-    m.orders[book.orders_base + slot].next = book.free_head
-    book.free_head = slot
-
-
-@kernel(inline=True)
 def free_slot(m, h, slot):
     """Give back the slot of an order that is gone; its handle is stale from now on. Owner and tag stay readable."""
     book = m.books[h]

@@ -110,6 +110,7 @@ class AvellanedaStoikovEnv(gym.Env):
     | `config` | None | these settings as a dict, a YAML file or an `AvellanedaStoikovConfig`; arguments win |
     | `split` | "train" | family of worlds; no seed of one split reaches another |
     | `step_info` | False | `info["account"]` of each step holds P&L, inventory, cash, mid and time left |
+    | `stagger` | False | the first episode after a seed begins at a drawn age, with less time left |
     | `render_mode` | None | "ansi" a line of text, "rgb_array" a picture, "human" a window (not the vector form) |
 
     ## Vector form

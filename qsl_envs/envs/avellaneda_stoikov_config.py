@@ -118,7 +118,9 @@ def as_config(
     return dataclasses.replace(base, **values)
 
 
-def model_record(config: AvellanedaStoikovConfig, max_steps: int | None, autoreset: int) -> np.recarray:
+def model_record(
+    config: AvellanedaStoikovConfig, max_steps: int | None, autoreset: int, stagger: bool = False
+) -> np.recarray:
     """The kernel's constants, one MODEL record."""
     models = np.zeros(1, MODEL).view(np.recarray)
     m = models[0]
@@ -131,6 +133,7 @@ def model_record(config: AvellanedaStoikovConfig, max_steps: int | None, autores
     m.held_scale, m.walk_scale, m.time_scale = 1 / config.inventory_scale, 1 / math.sqrt(n), 1 / n
     m.max_held, m.start_held = config.inventory_bound, config.start_inventory
     m.exponential, m.autoreset = FILL_RULES.index(config.fill), autoreset
+    m.stagger = int(stagger)
     return models
 
 

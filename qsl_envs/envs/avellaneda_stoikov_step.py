@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from qsl_envs.engine.state import record
-from qsl_envs.kernel.draw import FLOW, draw_bits, episode_key, high_half, low_half, stream_key
+from qsl_envs.kernel.draw import FLOW, STAGGER, draw_below, draw_bits, episode_key, high_half, low_half, stream_key
 from qsl_envs.kernel.fmath import exp_, exp_normal, float_of_small
 from qsl_envs.kernel.jit import kernel
 
@@ -57,11 +57,11 @@ END_RETURN, END_WEALTH, END_HELD, END_HELD_SUM, END_UTILITY, END_QUOTED = range(
 NUM_VALUES = 18
 
 # rows of `numbers`, int64 (NUM_NUMBERS, num_envs)
-BASE_KEY, DRAW_KEY, EPISODE, STEP, ENDED, END_STEPS, END_CODE, WORD = range(8)
-NUM_NUMBERS = 8
+BASE_KEY, DRAW_KEY, EPISODE, STEP, ENDED, END_STEPS, END_CODE, WORD, AGE = range(9)
+NUM_NUMBERS = 9
 
 MODEL = record(
-    128,
+    192,
     ("fill_scale", "f8"),  # log(a dt): log of the expected fills of a quote at the mid in one step
     ("k", "f8"),  # decay of the fill intensity per unit of price
     ("move", "f8"),  # sigma sqrt(dt)
@@ -78,6 +78,7 @@ MODEL = record(
     ("num_steps", "i8"),  # to the horizon
     ("last_step", "i8"),  # of an episode: the horizon, or the caller's limit
     ("autoreset", "i8"),
+    ("stagger", "i8"),  # 1: a world's first episode begins at a drawn age
 )
 """Constants of the model; one record for all envs."""
 
@@ -88,7 +89,10 @@ def begin(model, values, numbers, i):
     numbers[EPISODE, i] += 1
     world = episode_key(numbers[BASE_KEY, i], numbers[EPISODE, i])
     numbers[DRAW_KEY, i] = stream_key(world, FLOW, 0)
-    numbers[STEP, i] = 0
+    numbers[AGE, i] = 0
+    if model.stagger != 0 and numbers[EPISODE, i] == 0:
+        numbers[AGE, i] = draw_below(stream_key(world, STAGGER, 0), 0, model.last_step)
+    numbers[STEP, i] = numbers[AGE, i]
     numbers[ENDED, i] = 0
     for row in range(TERMS):
         values[row, i] = 0.0
@@ -258,7 +262,7 @@ def finish(model, values, numbers, reward, terminated, truncated, final, obs, i)
         reward[i] += paid
         values[RETURN, i] += paid
     numbers[ENDED, i] = 1
-    numbers[END_STEPS, i] = numbers[STEP, i]
+    numbers[END_STEPS, i] = numbers[STEP, i] - numbers[AGE, i]
     numbers[END_CODE, i] = HORIZON if over else STEP_LIMIT
     values[END_RETURN, i] = values[RETURN, i]
     values[END_WEALTH, i] = values[WEALTH, i]

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs import avellaneda_stoikov_step as at
 from qsl_envs.envs.avellaneda_stoikov_config import AvellanedaStoikovConfig, as_config, model_record, observation_fields
-from qsl_envs.envs.contract import autoreset_mode_of, masked, rebuild
+from qsl_envs.envs.contract import autoreset_mode_of, masked, rebuild, stagger_of
 from qsl_envs.envs.native import NativeVectorEnv
 from qsl_envs.errors import ConfigError, require
 from qsl_envs.kernel.draw import seed_key
@@ -46,6 +46,7 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
         max_episode_steps: truncates an episode; None: only the horizon ends it.
         copy: fresh observations at each call.
         step_info: `info["account"]` holds the accounts at each call.
+        stagger: the first episode after a seed begins at a drawn age, so that envs do not end together.
         render_mode: None or "ansi".
         task: settings of the task, see `AvellanedaStoikovConfig`; they win over `config`.
     Raises: ConfigError naming an argument, what is allowed and its value.
@@ -57,11 +58,12 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
                  config: AvellanedaStoikovConfig | dict[str, Any] | str | PathLike[str] | None = None,
                  split: str = "train", num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
+                 copy: bool = False, step_info: bool = False, stagger: bool = False, render_mode: str | None = None,
+                 **task: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "config": config, "split": split, "num_threads": num_threads,
             "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
-            "step_info": step_info, "render_mode": render_mode, **task,
+            "step_info": step_info, "stagger": stagger, "render_mode": render_mode, **task,
         }  # fmt: skip
         self.task = as_config(task, config)
         require(1 <= num_envs <= 10**7, self, "num_envs", "in [1, 10_000_000]", num_envs)
@@ -75,7 +77,7 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
         self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
         n = num_envs
         self._prepare(n, observation_fields(self.task), Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32), copy)
-        self._models = model_record(self.task, max_episode_steps, MODES[self.autoreset_mode])
+        self._models = model_record(self.task, max_episode_steps, MODES[self.autoreset_mode], stagger_of(self, stagger))
         self._values = np.zeros((at.NUM_VALUES, n))
         self._numbers = np.zeros((at.NUM_NUMBERS, n), np.int64)
         for term, name in enumerate(at.REWARD_TERMS):

@@ -28,6 +28,18 @@ def reset_mask_of(owner: Any, options: dict[str, Any] | None, count: int, starte
     return mask
 
 
+def stagger_of(owner: Any, stagger: Any) -> bool:
+    """Whether first episodes begin at drawn ages. Raises: ConfigError if that is no answer."""
+    require(isinstance(stagger, bool), owner, "stagger", "true or false", stagger)
+    return stagger
+
+
+def check_count(owner: Any, num_envs: Any) -> None:
+    """Raises: ConfigError if `num_envs` is no number of envs."""
+    whole = isinstance(num_envs, (int, np.integer)) and not isinstance(num_envs, bool)
+    require(whole and 1 <= num_envs <= 1_000_000, owner, "num_envs", "in [1, 1_000_000]", num_envs)
+
+
 def seeds_of(
     owner: Any, seed: int | Sequence[int | None] | None, count: int, draws: np.random.Generator, seeded: bool
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -33,19 +33,21 @@ from qsl_envs.kernel.beside import compile_beside
 from qsl_envs.market.config import ParticipantConfig
 from qsl_envs.market.market import Market
 from qsl_envs.market.state import MarketArrays
+from qsl_envs.market.world import make_template
 
 MODES = {AutoresetMode.DISABLED: DISABLED, AutoresetMode.NEXT_STEP: NEXT_STEP, AutoresetMode.SAME_STEP: SAME_STEP}
 
 
 def prepare_kernels() -> None:
-    """Let another process compile the step while a market compiles its loop here; before the market is made."""
+    """Let another process compile what follows while a market compiles its loop here; before the market is made."""
     if numba.config.DISABLE_JIT:
         return
     flat, number = types.Array(types.float32, 1, "C"), types.int64
     arrays = MarketArrays._numba_type_, TaskArrays._numba_type_
     begin = (*arrays, types.Array(types.boolean, 1, "C"), flat, flat, number, number, number)
     step = (*arrays, flat, flat, flat, number, number, number)
-    compile_beside([(begin_rows, begin), (step_rows, step)])
+    template = (arrays[0], number, number, number)
+    compile_beside([(make_template, template), (begin_rows, begin), (step_rows, step)])
 
 
 def inventory_limit(participant: ParticipantConfig) -> int:
@@ -64,9 +66,10 @@ class Seats:
         roles: at least one; all decide together.
         mode: what follows the end of an episode.
         max_steps: truncates an episode; 0: only the market ends it.
+        stagger: a world's first episode begins at a drawn age.
     """
 
-    def __init__(self, market: Market, roles: Sequence[Role], mode: AutoresetMode, max_steps: int):
+    def __init__(self, market: Market, roles: Sequence[Role], mode: AutoresetMode, max_steps: int, stagger: bool):
         self.market, self.roles = market, tuple(roles)
         self.num_envs, self.num_seats = market.num_replicas, sum(role.num_seats for role in roles)
         config = market.config
@@ -84,6 +87,7 @@ class Seats:
         t.num_seats, t.num_books, t.num_symbols = self.num_seats, books, len(config.symbols)
         t.num_roles = len(self.roles)
         t.autoreset, t.max_steps, t.step_ns = MODES[mode], max_steps, task.step_ns
+        t.stagger = int(stagger)
         t.decide_on = DECISION_NAMES.index(task.decide_on)
         t.with_day = int(market.day is not None)
         t.first_start_ns, t.last_start_ns = market.day_first_ns, market.day_last_ns

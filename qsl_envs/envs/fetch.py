@@ -4,22 +4,13 @@ What lies at the front of the market's row is fetched by the market's loop. Here
 behind: they hand out what came back last, so a step touches their first records.
 """
 
-from qsl_envs.kernel.bits import prefetch
+from qsl_envs.kernel.fetch import fetch
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.state import CAL, CLIENT, MSG
 
 CLIENT_LONGS, MSG_LONGS, CAL_LONGS = CLIENT.itemsize // 8, MSG.itemsize // 8, CAL.itemsize // 8
-LINE_LONGS = 8
-"""int64 cells of a cache line."""
 ORDERS, ENTRIES = 3, 32
 """Orders of a seat, and messages on their way; entries of the calendar."""
-
-
-@kernel(inline=True)
-def fetch(longs, start, count):
-    """Bring `count` int64 cells near."""
-    for k in range(start, start + count, LINE_LONGS):
-        prefetch(longs, k)
 
 
 @kernel(inline=True)

@@ -15,9 +15,10 @@ MARKET_WORDS = {
     "latency": "of the agents' lines, each way: ns, the name of a profile of `qsl_envs.network`, or settings of a link",
     "fees": "of every venue, as `{'maker_fee_bps': 0.1}`",
     "risk": "limits of the agents, as `{'max_inventory': 20}`",
-    "flow": "settings of the background flow; `kind` names another one (poisson, cst, hawkes, queue_reactive)",
+    "flow": "settings of the background flow, `kind` names another one (poisson, cst, hawkes, queue_reactive); or that "
+    "name alone",
     "population": "participants inside the kernel, a list of `PopulationConfig` or mappings",
-    "scenario": "regimes, by name or YAML file",
+    "scenario": "a regime, or a list of them, by name or YAML file",
     "randomize": "settings drawn for each episode",
 }
 
@@ -39,6 +40,8 @@ def with_words(config: MarketConfig, words: dict[str, Any], num_agents: int) -> 
     for name in ("population", "scenario", "randomize"):
         if name in words:
             changes[name] = words[name]
+    if isinstance(changes.get("scenario"), str):
+        changes["scenario"] = [changes["scenario"]]
     if "fees" in words:
         require(isinstance(words["fees"], dict), "market", "fees", "a mapping of a venue's settings", words["fees"])
         changes["venues"] = [words["fees"]] * len(config.venues)
@@ -53,8 +56,8 @@ def with_words(config: MarketConfig, words: dict[str, Any], num_agents: int) -> 
         changes["participants"] = [agent] * num_agents + [{}] * rest
     base = to_dict(config)
     if "flow" in words:
-        flow = to_dict(words["flow"])
-        require(isinstance(flow, dict), "market", "flow", "settings of a flow", words["flow"])
+        flow = {"kind": words["flow"]} if isinstance(words["flow"], str) else to_dict(words["flow"])
+        require(isinstance(flow, dict), "market", "flow", "settings of a flow, or the name of one", words["flow"])
         kind = (base["flow"] or {}).get("kind", "poisson")
         if flow.get("kind", kind) != kind or base["flow"] is None:
             base["flow"] = flow  # another model's settings are not to be mixed with this one's

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import task_config
-from qsl_envs.envs.contract import autoreset_mode_of, rebuild, reset_mask_of, seeds_of
+from qsl_envs.envs.contract import autoreset_mode_of, check_count, rebuild, reset_mask_of, seeds_of, stagger_of
 from qsl_envs.envs.core import Seats, prepare_kernels
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
@@ -55,6 +55,7 @@ class MarlVectorEnv:
         autoreset_mode: Gymnasium's `AutoresetMode`, or its value.
         max_episode_steps: truncates an episode (`max_cycles` is another name); None: only the market ends it.
         copy: fresh observations at each call; else they are handed out in two buffers in turn.
+        stagger: the first episode after a seed begins at a drawn age, so that envs do not end together.
         realism: what to switch off, as `{"latency": False}`: see `qsl_envs.envs.realism`.
         words: about the market, as `latency=20_000_000`: see `qsl_envs.envs.market_words`.
     """
@@ -67,12 +68,12 @@ class MarlVectorEnv:
                  config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None, split: str = "train",
                  session_ns: int | None = None, num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 max_cycles: int | None = None, copy: bool = False,
+                 max_cycles: int | None = None, copy: bool = False, stagger: bool = False,
                  realism: dict[str, bool] | None = None, **words: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "seats": seats, "tasks": tasks, "step_ns": step_ns, "config": config, "split": split,
             "session_ns": session_ns, "num_threads": num_threads, "autoreset_mode": autoreset_mode,
-            "max_episode_steps": max_episode_steps, "max_cycles": max_cycles, "copy": copy,
+            "max_episode_steps": max_episode_steps, "max_cycles": max_cycles, "copy": copy, "stagger": stagger,
             "realism": realism, **words,
         }  # fmt: skip
         roles = self.roles_of(seats or {}, tasks or {}, step_ns)
@@ -80,7 +81,10 @@ class MarlVectorEnv:
         seated = sum(role.num_seats for role in roles)
         said = take_words(words)
         for name in words:
-            raise ConfigError(f"{name} is not an argument; words about the market are {', '.join(MARKET_WORDS)}")
+            known = ", ".join(argument for argument in self._arguments if argument not in (*words, *said))
+            allowed = f"those are {known}, and words about the market: {', '.join(MARKET_WORDS)}"
+            raise ConfigError(f"{name} is not an argument; {allowed}")
+        check_count(self, num_envs)
         market = with_words(market_config(self.market_of(roles), config, session_ns), said, seated)
         market = relieved(market, self.realism, seated)
         self.roles = {role.name: role for role in roles}
@@ -92,7 +96,7 @@ class MarlVectorEnv:
         self.max_episode_steps, self.copy, self.num_envs = limit, bool(copy), num_envs
         prepare_kernels()
         self.market = Market(market, num_envs, split=split, num_threads=num_threads)
-        self.core = Seats(self.market, roles, self.autoreset_mode, limit or 0)
+        self.core = Seats(self.market, roles, self.autoreset_mode, limit or 0, stagger_of(self, stagger))
         self.possible_agents = [f"{role.name}_{k}" for role in roles for k in range(role.num_seats)]
         self._flats = [np.zeros(self.core.obs_size, np.float32) for _ in range(2)]
         self._turn, self._last = 0, self._flats[0]

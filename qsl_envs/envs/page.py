@@ -46,9 +46,9 @@ def fill_page(role: Role, market: MarketConfig) -> Callable[[C], C]:
     return fill
 
 
-def word_table() -> str:
-    """Words about the market as rows of a table of arguments, in Markdown."""
-    return "\n".join(f"| `{name}` | None | {doc} |" for name, doc in MARKET_WORDS.items())
+def word_table(*without: str) -> str:
+    """Words about the market, some left out, as rows of a table of arguments, in Markdown."""
+    return "\n".join(f"| `{name}` | None | {doc} |" for name, doc in MARKET_WORDS.items() if name not in without)
 
 
 def reward_table(role: Role) -> str:
@@ -83,6 +83,7 @@ ARGUMENTS = """{argument_table}
 | `split` | "train" | family of worlds; no seed of one split reaches another |
 | `realism` | None | what to switch off, as `{{"latency": False}}`: latency, queue, fees, impact |
 | `step_info` | False | `info["account"]` and `info["reward_terms"]` of each step hold the true account and the terms |
+| `stagger` | False | the first episode after a seed begins at a drawn age, so that envs do not end together |
 {word_table}
 
 All else about the market is one `config`, as in
@@ -120,8 +121,9 @@ MARL_ARGUMENTS = """| Argument | Default | Meaning |
 | `autoreset_mode` | NEXT_STEP | what follows the end of an episode |
 | `max_episode_steps`, `max_cycles` | None | truncates an episode |
 | `realism` | None | what to switch off, as `{"latency": False}`: latency, queue, fees, impact |
+| `stagger` | False | the first episode after a seed begins at a drawn age, so that envs do not end together |
 | `num_threads` | 1 | threads that share the envs; results do not depend on it |
-""" + "\n".join(f"| `{name}` | None | {doc} |" for name, doc in MARKET_WORDS.items())
+""" + word_table()
 TASK_NAMES = {
     "MakerConfig": ("Box(-1, 1, (4,), float32)", "as in `qsl/MarketMaking-v0`"),
     "ExecutorConfig": ("Box(-1, 1, (3,), float32)", "as in `qsl/OptimalExecution-v0`"),
@@ -160,6 +162,7 @@ def _filled(text: str, role: Role, market: MarketConfig) -> str:
     tables = {
         "observation_table": field_table(role.fields(market)), "reward_table": reward_table(role),
         "argument_table": argument_table(role.task), "word_table": word_table(),
+        "day_word_table": word_table("flow"),
     }  # fmt: skip
     parts = {"observation": OBSERVATION, "rewards": REWARDS, "arguments": ARGUMENTS}
     whole = {name: part.format(**tables) for name, part in parts.items()}

@@ -120,10 +120,6 @@ class BookPane:
         if self._center == NONE or abs(mid - self._center) > self.rows // 4 * self._per_row:
             self._center = mid
 
-    def _row_y(self, price: int) -> int:
-        """Top of the row of a price."""
-        return self.top + self.row_of(price) * ROW
-
     # --- the strip
 
     def _draw_strip(self, canvas: Canvas) -> None:

@@ -10,9 +10,11 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.engine.constants import NIL
 from qsl_envs.envs.config import MakerConfig, task_config
-from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.contract import check_count, rebuild
 from qsl_envs.envs.core import prepare_kernels
+from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.page import fill_page
+from qsl_envs.envs.realism import realism_of, relieved
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.single import TradingEnv
 from qsl_envs.envs.vector import TradingVectorEnv
@@ -44,31 +46,39 @@ class ReplayMarketMakingVectorEnv(TradingVectorEnv):
         config: the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such.
         split: family of worlds: of start times and of links' chance.
         session_ns: length of an episode; None: as configured.
+        realism: what to switch off, as `{"queue": False}`: see `qsl_envs.envs.realism`.
         num_threads: plain threads that share the envs; results do not depend on it.
-        autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
-        task: settings of the task, see `MakerConfig`.
+        autoreset_mode, max_episode_steps, copy, step_info, stagger, render_mode: see `TradingVectorEnv`.
+        task: settings of the task, see `MakerConfig`, and words about the market (`latency=250_000`), see
+            `qsl_envs.envs.market_words`; not `flow`, which is the day.
     """
 
     def __init__(self, num_envs: int = 1, *, data: EventTable | str | PathLike[str] | None = None,
                  start_ns: int | None = None, end_ns: int | None = None,
                  config: MarketConfig | dict[str, Any] | str | PathLike[str] | None = None, split: str = "train",
-                 session_ns: int | None = None, num_threads: int = 1,
+                 session_ns: int | None = None, realism: dict[str, bool] | None = None, num_threads: int = 1,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 copy: bool = False, step_info: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
+                 copy: bool = False, step_info: bool = False, stagger: bool = False, render_mode: str | None = None,
+                 **task: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "data": data, "start_ns": start_ns, "end_ns": end_ns, "config": config,
-            "split": split, "session_ns": session_ns, "num_threads": num_threads, "autoreset_mode": autoreset_mode,
-            "max_episode_steps": max_episode_steps, "copy": copy, "step_info": step_info, "render_mode": render_mode,
-            **task,
+            "split": split, "session_ns": session_ns, "realism": realism, "num_threads": num_threads,
+            "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps, "copy": copy,
+            "step_info": step_info, "stagger": stagger, "render_mode": render_mode, **task,
         }  # fmt: skip
+        check_count(self, num_envs)
+        words = take_words(task)
+        require("flow" not in words, self, "flow", "absent: the recorded day is the flow", words.get("flow"))
+        self.realism = realism_of(realism)
         role = Role(name=ROLE.name, task=task_config(task, ROLE.task))
         day = open_day(data)
-        full = market_config(day_market(day), config, session_ns)
+        full = with_words(market_config(day_market(day), config, session_ns), words, num_agents=1)
+        full = relieved(full, self.realism, num_agents=1)
         prepare_kernels()
         market = Market(full, num_envs, split=split, num_threads=num_threads, day=day, day_start_ns=start_ns,
                         day_end_ns=end_ns)  # fmt: skip
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
-                         copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
+                         copy=copy, step_info=step_info, stagger=stagger, render_mode=render_mode)  # fmt: skip
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin episodes; see `TradingVectorEnv.reset`.
@@ -162,7 +172,10 @@ class ReplayMarketMakingEnv(TradingEnv):
     | `config` | None | the market: a `MarketConfig`, a dict of changes to the default one, or a YAML file of such |
     | `session_ns` | None | length of an episode; None: as configured, one minute |
     | `split` | "train" | family of worlds: of start times and of the links' chance |
+    | `realism` | None | what to switch off, as `{{"queue": False}}`: latency, queue, fees, impact |
     | `step_info` | False | `info["account"]` of each step holds the true account |
+    | `stagger` | False | the first episode after a seed begins at a drawn age, with less time left |
+    {day_word_table}
 
     `config.templates` books of the day are kept at evenly spaced times; more of them make resets faster.
 

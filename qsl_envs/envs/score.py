@@ -78,7 +78,7 @@ def judge(m, r, w, i, s, closed):
         seat.end = RUIN
     elif m.traders[run.traders + s].killed != 0:
         seat.end = KILL
-    elif env.steps == task.max_steps:
+    elif env.steps + env.age == task.max_steps:
         seat.end = STEP_LIMIT
     pnl = (now - seat.equity) / unit
     w.floats[at + PNL] = pnl

@@ -50,7 +50,7 @@ TASK = whole(
     # how the market lies in memory: RUN records a row, int64 cells a row, templates, scratch
     "stride row_longs first_template num_templates scratch_longs scratch_cap "
     "num_seats num_books num_symbols num_roles "
-    "autoreset step_ns max_steps decide_on look_levels "
+    "autoreset step_ns max_steps decide_on look_levels stagger "
     # where an env's sections start in their views, and how far it is to the next env's
     "row_cells hot_cells env_stride seats seat_stride desks desk_stride ends end_stride "
     "mids terms sums weights end_sums "
@@ -129,8 +129,8 @@ DESK = whole(
 )
 """One seat's view of one book."""
 
-ENV = whole(64, "steps ended error elapsed_ns last_ns")
-"""One env."""
+ENV = whole(64, "steps ended error elapsed_ns last_ns age")
+"""One env. `age`: steps of an episode that went by before its agents came."""
 
 
 NUM_TERMS = len(REWARD_TERMS)

@@ -10,7 +10,7 @@ from qsl_envs.envs.observe import observe
 from qsl_envs.envs.places import desk_of, env_of, seat_of, terms_of
 from qsl_envs.envs.score import judge, pay
 from qsl_envs.envs.state import GOES_ON, NUM_TERMS, ON_FILL, ON_INTERVAL, SAME_STEP
-from qsl_envs.kernel.draw import EPISODE, draw_bits, episode_key, stream_key
+from qsl_envs.kernel.draw import EPISODE, STAGGER, draw_below, draw_bits, episode_key, stream_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.books import symbol_number
 from qsl_envs.market.constants import STOP_CLOSE, STOP_ERROR, STOP_FILL
@@ -122,11 +122,29 @@ def begin_next(m, w, i, obs, thread):
     take_scratch(m, task, i, thread)
     run = m.runs[r]
     run.wake_on_fill = 1 if task.decide_on != ON_INTERVAL else 0
+    env.age = grow_old(m, r, task) if task.stagger != 0 and w.episodes[i] == 0 else 0
     env.steps, env.elapsed_ns, env.last_ns = 0, 0, run.now_ns
     for s in range(task.num_seats):
         seat_down(m, r, w, i, s)
     observe(m, r, w, i, obs)
     run.scratch = 0
+
+
+@kernel
+def grow_old(m, r, task):
+    """Let a market run alone to the age, in steps, at which its first episode begins: any that an episode has."""
+    run = m.runs[r]
+    count = (run.close_ns - run.now_ns) // task.step_ns
+    if 0 < task.max_steps < count:
+        count = task.max_steps
+    if count < 1:
+        return 0
+    age = draw_below(stream_key(run.world_key, STAGGER, 0), 0, count)
+    until = run.now_ns + age * task.step_ns
+    while run.now_ns < until:
+        if call_advance(m, r, until) == STOP_ERROR:
+            break
+    return age
 
 
 @kernel

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import TaskConfig, task_config
-from qsl_envs.envs.contract import rebuild
+from qsl_envs.envs.contract import check_count, rebuild
 from qsl_envs.envs.core import prepare_kernels
 from qsl_envs.envs.market_words import take_words, with_words
 from qsl_envs.envs.realism import realism_of, relieved
@@ -29,7 +29,7 @@ class SyntheticVectorEnv(TradingVectorEnv):
         session_ns: length of an episode; None: as configured.
         realism: what to switch off, as `{"latency": False}`: see `qsl_envs.envs.realism`.
         num_threads: plain threads that share the envs; results do not depend on it.
-        autoreset_mode, max_episode_steps, copy, step_info, render_mode: see `TradingVectorEnv`.
+        autoreset_mode, max_episode_steps, copy, step_info, stagger, render_mode: see `TradingVectorEnv`.
         task: settings of the task, and the words of `qsl_envs.envs.market_words` about the market.
     """
 
@@ -40,12 +40,13 @@ class SyntheticVectorEnv(TradingVectorEnv):
                  split: str = "train", session_ns: int | None = None, realism: dict[str, bool] | None = None,
                  num_threads: int = 1, autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
                  max_episode_steps: int | None = None, copy: bool = False, step_info: bool = False,
-                 render_mode: str | None = None, **task: Any):  # fmt: skip
+                 stagger: bool = False, render_mode: str | None = None, **task: Any):  # fmt: skip
         self._arguments = {
             "num_envs": num_envs, "config": config, "split": split, "session_ns": session_ns, "realism": realism,
             "num_threads": num_threads, "autoreset_mode": autoreset_mode, "max_episode_steps": max_episode_steps,
-            "copy": copy, "step_info": step_info, "render_mode": render_mode, **task,
+            "copy": copy, "step_info": step_info, "stagger": stagger, "render_mode": render_mode, **task,
         }  # fmt: skip
+        check_count(self, num_envs)
         words = take_words(task)
         role = self.role_of(task)
         self.realism = realism_of(realism)
@@ -54,7 +55,7 @@ class SyntheticVectorEnv(TradingVectorEnv):
         prepare_kernels()
         market = Market(full, num_envs, split=split, num_threads=num_threads)
         super().__init__(market, role, autoreset_mode=autoreset_mode, max_episode_steps=max_episode_steps,
-                         copy=copy, step_info=step_info, render_mode=render_mode)  # fmt: skip
+                         copy=copy, step_info=step_info, stagger=stagger, render_mode=render_mode)  # fmt: skip
 
     @classmethod
     def role_of(cls, task: dict[str, Any]) -> Role:

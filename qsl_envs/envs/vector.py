@@ -12,7 +12,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.contract import autoreset_mode_of, masked
+from qsl_envs.envs.contract import autoreset_mode_of, masked, stagger_of
 from qsl_envs.envs.core import Seats, inventory_limit
 from qsl_envs.envs.native import NativeVectorEnv
 from qsl_envs.envs.realism import REALISM, words
@@ -44,6 +44,7 @@ class TradingVectorEnv(NativeVectorEnv):
         max_episode_steps: truncates an episode; None: only the market ends it.
         copy: fresh observations at each call.
         step_info: `info["account"]` holds the true accounts, `info["reward_terms"]` the reward's terms, at each call.
+        stagger: the first episode after a seed begins at a drawn age, so that envs of one length do not end together.
         render_mode: None, "rgb_array", "human" or "ansi".
     """
 
@@ -52,7 +53,8 @@ class TradingVectorEnv(NativeVectorEnv):
 
     def __init__(self, market: Market, role: Role, *,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
-                 copy: bool = False, step_info: bool = False, render_mode: str | None = None):  # fmt: skip
+                 copy: bool = False, step_info: bool = False, stagger: bool = False,
+                 render_mode: str | None = None):  # fmt: skip
         self.market, self.role, self.task = market, role, role.task
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": list(RENDER_MODES), "render_fps": FPS, "autoreset_mode": self.autoreset_mode}
@@ -64,7 +66,7 @@ class TradingVectorEnv(NativeVectorEnv):
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
         self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
         n, config = market.num_replicas, market.config
-        self.core = Seats(market, (role,), self.autoreset_mode, max_episode_steps or 0)
+        self.core = Seats(market, (role,), self.autoreset_mode, max_episode_steps or 0, stagger_of(self, stagger))
         self.action_names = role.action_names(config)
         self._prepare(n, role.fields(config), role.action_space(config), copy)
         self._chooses, self._waits_for_fills = role.kind == CHOOSE_QUOTE, self.task.decide_on != DECISION_NAMES[0]

@@ -139,8 +139,12 @@ def log1p_(x):
     """
     if not x > -1.0:
         return -INF if x == -1.0 else NAN
-    if x == INF:
-        return INF
+    return INF if x == INF else log1p_open(x)
+
+
+@kernel(inline=True)
+def log1p_open(x):
+    """`log1p_` of a finite number above -1, copied into its callers."""
     u = 1.0 + x
     if u == 1.0:
         return x

@@ -16,8 +16,20 @@ from numba.core.compiler_lock import require_global_compiler_lock
 from numba.core.dispatcher import _FunctionCompiler
 
 
-class CalleeLibrary(JITCodeLibrary):
-    """The body of one kernel, neither optimised as a whole nor turned into machine code."""
+class KernelLibrary(JITCodeLibrary):
+    """A library whose functions are put in order once when they are written, all with one set of passes."""
+
+    def _optimize_functions(self, ll_module) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        builder = self._codegen._pass_builder()
+        passes = builder.getFunctionPassManager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
+
+class CalleeLibrary(KernelLibrary):
+    """The body of one kernel, neither optimised nor turned into machine code."""
 
     def finalize(self) -> None:
         require_global_compiler_lock()
@@ -37,7 +49,7 @@ class CalleeLibrary(JITCodeLibrary):
         return module
 
 
-class EntryLibrary(JITCodeLibrary):
+class EntryLibrary(KernelLibrary):
     """A kernel with all that it calls, as numba would make it."""
 
     def finalize(self) -> None:

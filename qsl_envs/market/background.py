@@ -77,8 +77,7 @@ def after_flow(m, r, book, side, now_ns):
     consequences(m, r, book, side, NIL, NIL, now_ns)
     if m.entries[RECORD] != 0:
         close_order(m, r, book, now_ns)
-    if run.dirty_head >= 0:
-        report_dirty(m, r, book, now_ns)
+    report_dirty(m, r, book, now_ns)
     if m.venues[run.venues + venue_number(run, book)].limit_state_ns > 0:
         watch_limit(m, r, book, now_ns)
 
@@ -222,14 +221,19 @@ def pull(m, r, book, side, slot, now_ns):
     after_flow(m, r, book, side, now_ns)
 
 
-@kernel
+@kernel(inline=True)
 def hear_new(m, r, book, trader, number, side, order_type, now_ns):
     """Tell a flow that hears of participants what a new order did: as a taker it is a market order, at rest a limit
     order, as a waiting stop nothing. Called before the consequences of the message are carried out.
     """
+    if m.runs[r].flow_hears != 0:
+        tell_new(m, r, book, trader, number, side, order_type, now_ns)
+
+
+@kernel
+def tell_new(m, r, book, trader, number, side, order_type, now_ns):
+    """`hear_new` of a flow that hears."""
     run = m.runs[r]
-    if run.flow_hears == 0:
-        return
     b = m.book.books[run.books + book]
     if b.filled_qty > 0:
         call_hear(m, r, book, trader, number, side, now_ns)
@@ -238,12 +242,18 @@ def hear_new(m, r, book, trader, number, side, order_type, now_ns):
     find_flow(m, r)
 
 
-@kernel
+@kernel(inline=True)
 def hear_cancel(m, r, book, trader, number, side, now_ns):
     """Tell a flow that hears of participants that an order of this side was cancelled or made smaller."""
     if m.runs[r].flow_hears != 0:
-        call_hear(m, r, book, trader, number, 4 + side, now_ns)
-        find_flow(m, r)
+        tell_cancel(m, r, book, trader, number, side, now_ns)
+
+
+@kernel
+def tell_cancel(m, r, book, trader, number, side, now_ns):
+    """`hear_cancel` of a flow that hears."""
+    call_hear(m, r, book, trader, number, 4 + side, now_ns)
+    find_flow(m, r)
 
 
 @kernel

@@ -19,17 +19,18 @@ def before(m, a, b):
     return ta < tb or (ta == tb and m.cal[a].order < m.cal[b].order)
 
 
-@kernel
-def swap(m, a, b):
-    """Exchange two entries of the calendar."""
-    t, o, w, g = m.cal[a].t_ns, m.cal[a].order, m.cal[a].what, m.cal[a].arg
-    m.cal[a].t_ns, m.cal[a].order, m.cal[a].what, m.cal[a].arg = (
-        m.cal[b].t_ns,
-        m.cal[b].order,
-        m.cal[b].what,
-        m.cal[b].arg,
-    )
-    m.cal[b].t_ns, m.cal[b].order, m.cal[b].what, m.cal[b].arg = t, o, w, g
+@kernel(inline=True)
+def settle(m, at, t_ns, order, what, arg):
+    """Write an entry to its place (an absolute index)."""
+    c = m.cal[at]
+    c.t_ns, c.order, c.what, c.arg = t_ns, order, what, arg
+
+
+@kernel(inline=True)
+def move(m, source, target):
+    """Copy an entry to another place (absolute indices)."""
+    c = m.cal[source]
+    settle(m, target, c.t_ns, c.order, c.what, c.arg)
 
 
 @kernel
@@ -41,54 +42,53 @@ def push(m, r, t_ns, order, what, arg):
         run.error = E_CALENDAR
         run.error_need = n + 1
         return 0
-    base = run.cal
-    m.cal[base + n].t_ns = t_ns
-    m.cal[base + n].order = order
-    m.cal[base + n].what = what
-    m.cal[base + n].arg = arg
     run.cal_size = n + 1
     if n + 1 > run.cal_peak:
         run.cal_peak = n + 1
-    rise(m, base, n)
+    rise(m, run.cal, n, t_ns, order, what, arg)
     return 1
 
 
-@kernel
-def rise(m, base, at):
-    """Move entry `at` up to its place."""
+@kernel(inline=True)
+def rise(m, base, at, t_ns, order, what, arg):
+    """Let an entry move up from place `at`, and write it."""
     while at > 0:
         parent = (at - 1) >> 1
-        if not before(m, base + at, base + parent):
-            return
-        swap(m, base + at, base + parent)
+        above = m.cal[base + parent]
+        if above.t_ns < t_ns or (above.t_ns == t_ns and above.order <= order):
+            break
+        move(m, base + parent, base + at)
         at = parent
+    settle(m, base + at, t_ns, order, what, arg)
 
 
-@kernel
-def sink(m, base, at, size):
-    """Move entry `at` down to its place."""
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            return
+@kernel(inline=True)
+def sink_last(m, base, size):
+    """The entry behind the `size` others takes the place of the first one, which is gone, and moves down."""
+    last = m.cal[base + size]
+    t_ns, order, what, arg = last.t_ns, last.order, int64(last.what), int64(last.arg)
+    at, child = 0, 1
+    while child < size:
         if child + 1 < size and before(m, base + child + 1, base + child):
             child += 1
-        if not before(m, base + child, base + at):
-            return
-        swap(m, base + child, base + at)
+        below = m.cal[base + child]
+        if t_ns < below.t_ns or (t_ns == below.t_ns and order <= below.order):
+            break
+        move(m, base + child, base + at)
         at = child
+        child = 2 * at + 1
+    settle(m, base + at, t_ns, order, what, arg)
 
 
-@kernel
+@kernel(inline=True)
 def pop(m, r):
     """Take the first entry out; returns (t_ns, what, arg)."""
     run = m.runs[r]
-    base, last = run.cal, run.cal_size - 1
-    t, what, arg = m.cal[base].t_ns, int64(m.cal[base].what), int64(m.cal[base].arg)
-    swap(m, base, base + last)
-    run.cal_size = last
-    sink(m, base, 0, last)
-    return t, what, arg
+    first = m.cal[run.cal]
+    t_ns, what, arg = first.t_ns, int64(first.what), int64(first.arg)
+    run.cal_size -= 1
+    sink_last(m, run.cal, run.cal_size)
+    return t_ns, what, arg
 
 
 @kernel(inline=True)
@@ -106,6 +106,5 @@ def hasten(m, r, what, arg, t_ns):
         c = m.cal[run.cal + i]
         if c.what == what and c.arg == arg:
             if c.t_ns > t_ns:
-                c.t_ns = t_ns
-                rise(m, run.cal, i)
+                rise(m, run.cal, i, t_ns, c.order, int64(c.what), int64(c.arg))
             return

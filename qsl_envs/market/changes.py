@@ -29,6 +29,8 @@ def market_config(
     elif isinstance(given, MarketConfig):
         config = given
     else:
+        known = isinstance(given, (dict, str, PathLike))
+        require(known, "market", "config", "a MarketConfig, a mapping of changes, or a YAML file", given)
         changes = given if isinstance(given, dict) else _read(given)
         config = from_dict(MarketConfig, merge(to_dict(default), changes))
     if session_ns is not None:

@@ -154,14 +154,19 @@ def dispatch(m, r, trader_index, msg_index, now_ns):
         push(m, r, arrival, order_key(C_AT_VENUE, draw, int64(trader.sent)), C_AT_VENUE, msg_index)
 
 
-@kernel
+@kernel(inline=True)
 def watch(m, r, client, now_ns):
     """Set the time-out after which the participant asks what became of a message; on lines that can lose one."""
-    run = m.runs[r]
-    c = m.clients[run.clients + client]
-    conn = m.conns[conn_of(m, r, int64(c.owner), int64(c.book))]
-    if conn.lossy != 0:
-        push(m, r, now_ns + run.order_timeout_ns, order_key(C_WAKE, 0, client), C_WAKE, tag_of(m, r, client))
+    c = m.clients[m.runs[r].clients + client]
+    if m.conns[conn_of(m, r, int64(c.owner), int64(c.book))].lossy != 0:
+        enter_time_out(m, r, client, now_ns)
+
+
+@kernel
+def enter_time_out(m, r, client, now_ns):
+    """`watch` on a line that can lose a message."""
+    due_ns = now_ns + m.runs[r].order_timeout_ns
+    push(m, r, due_ns, order_key(C_WAKE, 0, client), C_WAKE, tag_of(m, r, client))
 
 
 @kernel
@@ -190,13 +195,17 @@ def known_inventory(m, r, trader_index, symbol):
     return total
 
 
-@kernel
+@kernel(inline=True)
 def within_firm_limit(m, r, trader_index, book, side, qty):
-    """Whether `qty` more open lots keep the participant within his firm-wide limit, by what he has heard."""
+    """Whether `qty` more open lots keep the participant within his firm-wide limit, if any, by what he has heard."""
+    limit = int64(m.traders[m.runs[r].traders + trader_index].firm_max_inventory)
+    return limit == 0 or within(m, r, trader_index, book, side, qty, limit)
+
+
+@kernel
+def within(m, r, trader_index, book, side, qty, limit):
+    """`within_firm_limit` of a participant who has a limit."""
     run = m.runs[r]
-    limit = m.traders[run.traders + trader_index].firm_max_inventory
-    if limit == 0:
-        return True
     symbol = symbol_number(run, book)
     held = known_inventory(m, r, trader_index, symbol)
     signed = held if side == BUY else -held

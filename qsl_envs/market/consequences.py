@@ -74,7 +74,7 @@ def settle_side(m, r, book, owner, tag, role, sign, price, qty):
     if owner < 0:
         return fee
     m.gates[gate_of(m, r, owner, book)].position += sign * qty
-    if role == TAKER:
+    if role == TAKER and m.venues[run.venues + venue].impact_rate != 0:
         fee += charge_impact(m, r, book, owner, symbol, qty)
     client = client_of(m, r, tag)
     c = m.clients[run.clients + client]
@@ -123,8 +123,6 @@ def charge_impact(m, r, book, owner, symbol, qty):
     """
     run = m.runs[r]
     venue = m.venues[run.venues + venue_number(run, book)]
-    if venue.impact_rate == 0:
-        return 0
     gate = m.gates[gate_of(m, r, owner, book)]
     flow = m.flows[run.flows + book]
     gate.own_volume += qty
@@ -153,20 +151,25 @@ def roll_volume(m, r, book, now_ns):
         gate.own_volume = 0
 
 
-@kernel
+@kernel(inline=True)
 def consequences(m, r, book, side, owner, tag, now_ns):
-    """Carry out what the engine reports about the message in progress, to its end: a message with more events than the
-    engine hands over at a time goes on here.
+    """Carry out what the engine reports about the message in progress, to its end.
 
     Args:
         side, owner, tag: of the order that the message brought (owner NIL: background flow or nobody).
     """
+    b = m.book.books[m.runs[r].books + book]
+    simple = b.num_events == 1 and b.special == 0 and m.entries[RECORD] == 0
+    if simple and m.book.events[b.events_base].kind == EV_LEVEL:  # an order came or went: nobody else is concerned
+        publish_level(m, r, book, now_ns)
+    else:
+        all_consequences(m, r, book, side, owner, tag, now_ns)
+
+
+@kernel
+def all_consequences(m, r, book, side, owner, tag, now_ns):
+    """`consequences` of any message: one with more events than the engine hands over at a time goes on here."""
     h = m.runs[r].books + book
-    b = m.book.books[h]
-    if b.num_events == 1 and b.special == 0 and m.entries[RECORD] == 0:
-        if m.book.events[b.events_base].kind == EV_LEVEL:  # an order came or went: nobody else is concerned
-            publish_level(m, r, book, now_ns)
-            return
     while True:
         handle_events(m, r, book, side, owner, tag, now_ns)
         if m.book.books[h].suspended == 0 or m.runs[r].error != 0:

@@ -14,6 +14,7 @@ from qsl_envs.kernel.draw import (
     stream_key,
     unit_from_bits,
 )
+from qsl_envs.kernel.fetch import LINE_LONGS, fetch
 from qsl_envs.kernel.fmath import exp_, float_of, log_
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import (
@@ -35,10 +36,17 @@ from qsl_envs.market.constants import (
 )
 from qsl_envs.market.entries import call_wake
 from qsl_envs.market.listen import alert, start_views
-from qsl_envs.market.state import RUN
-from qsl_envs.market.wakes import WHO, find_wake, move_wake, order_at, request_wake
+from qsl_envs.market.state import ACCOUNT, ACTOR, CLIENT, CONN, GATE, RUN, TRADER
+from qsl_envs.market.wakes import FIRST, WHO, clear_wakes, find_wake, place_wake, request_wake
 
 RUN_LONGS = RUN.itemsize // 8
+ACCOUNT_LONGS, ACTOR_LONGS, CONN_LONGS = ACCOUNT.itemsize // 8, ACTOR.itemsize // 8, CONN.itemsize // 8
+CLIENT_LONGS = CLIENT.itemsize // 8
+GATE_LONGS, TRADER_LONGS = GATE.itemsize // 8, TRADER.itemsize // 8
+FEW = 512
+"""So many participants, with all that is theirs, stay in a core's caches."""
+LAST_MATCHES = 3
+"""In seven of eight cases the second one lost in one of these."""
 FIXED, UNIFORM, WHOLE, LOG_UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL = range(7)
 """Places in `kinds.LAWS`."""
 
@@ -50,11 +58,11 @@ def set_crowd(m, r):
     """
     run = m.runs[r]
     crowd = m.crowds[run.crowd]
-    crowd.num_wakes = crowd.acting = 0
+    crowd.acting = 0
     crowd.alert_next_ns, crowd.alert_view = NEVER, NIL
     start_views(m, r)
+    clear_wakes(m, crowd)
     for p in range(crowd.num_actors):
-        m.book.ints[crowd.places + p] = NIL
         actor = m.actors[crowd.actors + p]
         actor.skey = stream_key(run.world_key, PARTICIPANT, p)
         actor.order_skey = stream_key(run.world_key, WAKE, p)
@@ -118,7 +126,7 @@ def act_crowd(m, r, now_ns):
     if crowd.alert_next_ns <= now_ns:
         alert(m, r, now_ns)
         return
-    p = m.wakes[crowd.wakes].order & WHO
+    p = m.wakes[crowd.wakes + FIRST].order & WHO
     actor = m.actors[crowd.actors + p]
     why = int64(actor.why)
     if actor.timer_ns <= now_ns:
@@ -134,9 +142,41 @@ def act_crowd(m, r, now_ns):
             actor.timer_ns = max(following, now_ns + 1)
     elif actor.kind == KIND_OUTSIDE:
         run.stop, run.stop_trader, crowd.acting_why = STOP_WAKE, p, why
-    # nothing that a kernel does wakes anybody at once: its own entry is still the first
-    move_wake(m, crowd, 0, actor.timer_ns, order_at(m, r, p, actor.timer_ns))
-    find_wake(m, r)
+    # nothing that a kernel does wakes anybody at once: it is still the first
+    place_wake(m, r, crowd, p, actor.timer_ns)
+    if crowd.num_actors > FEW:
+        fetch_next(m, r, crowd)
+
+
+@kernel
+def fetch_next(m, r, crowd):
+    """Bring near what those who are woken next will look at: of many, no cache holds all.
+
+    Of the second one, as far as the last matches tell who that is, the records that are found by his number; of the
+    first one, whose records are there by now, what they lead to.
+    """
+    run = m.runs[r]
+    base, at = crowd.wakes, FIRST
+    first = m.wakes[base + FIRST].order
+    second, second_ns = first, NEVER
+    for _ in range(LAST_MATCHES):
+        at = 2 * at + (0 if m.wakes[base + 2 * at].order == first else 1)
+        loser = m.wakes[base + (at ^ 1)]
+        if loser.t_ns < second_ns:
+            second, second_ns = loser.order, loser.t_ns
+    p = second & WHO
+    fetch(m.longs, (crowd.actors + p) * ACTOR_LONGS, ACTOR_LONGS)
+    fetch(m.longs, (run.traders + p) * TRADER_LONGS, TRADER_LONGS)
+    fetch(m.longs, (run.conns + p * run.num_books) * CONN_LONGS, CONN_LONGS)
+    fetch(m.longs, (run.gates + p * run.num_books) * GATE_LONGS, GATE_LONGS)
+    fetch(m.longs, (run.accounts + p * run.num_symbols) * ACCOUNT_LONGS, ACCOUNT_LONGS)
+    p = first & WHO
+    actor = m.actors[crowd.actors + p]
+    fetch(m.longs, crowd.params + actor.params, 2 * LINE_LONGS)
+    fetch(m.longs, crowd.states + actor.states, LINE_LONGS)
+    order = int64(m.traders[run.traders + p].client_head)
+    if order >= 0:
+        fetch(m.longs, (run.clients + order) * CLIENT_LONGS, CLIENT_LONGS)
 
 
 @kernel

@@ -12,13 +12,18 @@ from qsl_envs.market.recorder import begin_event
 from qsl_envs.market.reports import report_dirty
 
 
-@kernel
+@kernel(inline=True)
 def set_deadline(m, r, book):
-    """Let the book's calendar entry stand no later than the earliest expiry among its GTD orders."""
+    """Let the book's calendar entry stand no later than the earliest expiry among its GTD orders, if it has any."""
+    if m.book.books[m.runs[r].books + book].num_gtd != 0:
+        find_deadline(m, r, book)
+
+
+@kernel
+def find_deadline(m, r, book):
+    """`set_deadline` in a book with GTD orders."""
     run = m.runs[r]
     h = run.books + book
-    if m.book.books[h].num_gtd == 0:
-        return
     tape = m.tapes[run.tapes + book]
     due = m.book.exts[ext_at(m.book, h, heap_top(m.book, h, GTD_HEAP))].expire_ns
     if due >= tape.deadline_ns:

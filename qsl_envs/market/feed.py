@@ -11,7 +11,7 @@ from numpy import int64
 from qsl_envs.engine.constants import BUY, NIL, NO_ASK, NO_BID
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.market.constants import NEVER, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_SIDE_BIT, PUB_TRADE
+from qsl_envs.market.constants import NEVER, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_LAST_BIT, PUB_SIDE_BIT, PUB_TRADE
 from qsl_envs.network.links import LOST, transit_ns
 
 
@@ -34,18 +34,69 @@ def mend(view):
 @kernel
 def hear(m, r, v, now_ns):
     """Move a view forward to what has arrived by `now_ns`; later calls never pass an earlier time."""
-    run = m.runs[r]
     view = m.views[v]
+    if view.sure_ns < NEVER:
+        hear_all(m, r, view, now_ns)
+    else:
+        hear_rest(m, r, view, now_ns)
+
+
+@kernel(inline=True)
+def hear_all(m, r, view, now_ns):
+    """`hear` on a line that loses nothing.
+
+    What left less than the latency ago is on its way, whatever its draw; what left more than the longest jitter before
+    that has arrived: most draws are not made.
+    """
+    run = m.runs[r]
+    tape = m.tapes[run.tapes + view.book]
+    mask, head = run.max_pubs - 1, tape.head
+    cursor, before_ns = view.cursor, view.last_arrival_ns
+    newest = now_ns - m.links[view.link].latency_ns - view.extra_ns
+    surely = now_ns - view.sure_ns
+    at = int64(NIL)
+    while cursor < head:
+        p = m.pubs[tape.first_pub + (cursor & mask)]
+        ts = p.ts_ns
+        if ts > newest:
+            break
+        if ts > surely:
+            arrival = arrival_of(m, view, ts)
+            if view.fifo != 0:
+                arrival = max(arrival, before_ns)
+            if arrival > now_ns:
+                break
+            before_ns = arrival
+        while cursor < head:  # the records of one event come together
+            at = tape.first_pub + (cursor & mask)
+            p = m.pubs[at]
+            if (p.code & 1) == PUB_TRADE:
+                hear_print(view, p)
+            cursor += 1
+            if (p.code & PUB_LAST_BIT) != 0:
+                break
+    if at == NIL:
+        return
+    view.cursor = view.tail = cursor
+    view.last_arrival_ns = before_ns
+    view.heard_ts_ns, view.heard_seq = m.pubs[at].ts_ns, m.pubs[at].seq
+    if run.keeps_tops != 0:
+        top = m.tops[m.crowds[run.crowd].tops + at - m.tapes[run.tapes].first_pub]
+        view.bid, view.bid_qty, view.ask, view.ask_qty = top.bid, top.bid_qty, top.ask, top.ask_qty
+
+
+@kernel
+def hear_rest(m, r, view, now_ns):
+    """`hear` on a line that may lose records."""
+    run = m.runs[r]
     tape = m.tapes[run.tapes + view.book]
     mask = run.max_pubs - 1
     while view.cursor < tape.head:
         first = m.pubs[tape.first_pub + (view.cursor & mask)]
         ts, seq = first.ts_ns, first.seq
-        # on a line that loses nothing, what left long enough ago has arrived whatever its draw: most draws are not made
-        sure = ts + view.sure_ns <= now_ns
-        arrival = ts if sure else arrival_of(m, view, ts)
+        arrival = arrival_of(m, view, ts)
         lost = arrival == LOST
-        if not sure and view.fifo != 0 and arrival < view.last_arrival_ns:
+        if view.fifo != 0 and arrival < view.last_arrival_ns:
             arrival = view.last_arrival_ns
         if not lost:
             if arrival > now_ns:
@@ -56,8 +107,7 @@ def hear(m, r, v, now_ns):
                 view.gaps += view.unseen
                 view.unseen = 0
                 view.recover_ns = min(view.recover_ns, arrival + run.snapshot_ns)
-            if not sure:
-                view.last_arrival_ns = arrival
+            view.last_arrival_ns = arrival
             view.heard_ts_ns = ts
             view.heard_seq = seq
         elif ts > now_ns:

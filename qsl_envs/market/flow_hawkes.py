@@ -17,7 +17,7 @@ from qsl_envs.flow.thinning import is_thinned
 from qsl_envs.kernel.draw import draw_below, draw_exp, draw_unit, sub_key
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.books import symbol_number
-from qsl_envs.market.calendar import rise, sink, swap
+from qsl_envs.market.calendar import rise, sink_last
 from qsl_envs.market.constants import E_PENDING
 from qsl_envs.market.flow_cst import pick
 from qsl_envs.market.fundamental import gap_x2
@@ -60,10 +60,8 @@ def add_child(m, r, model, t_ns, key, kind):
         m.runs[r].error = E_PENDING
         m.runs[r].error_need = n + 1
         return
-    c = m.cal[model.pending + n]
-    c.t_ns, c.order, c.what, c.arg = t_ns, key, kind, 0
     model.num_pending = n + 1
-    rise(m, model.pending, n)
+    rise(m, model.pending, n, t_ns, key, kind, 0)
 
 
 @kernel
@@ -105,10 +103,8 @@ def take_hawkes(m, r, book):
         model.immigrant_ns += int64(flow.mean_gap_ns * draw_exp(flow.clock_skey, model.immigrant) + 0.5)
     else:
         key, kind = m.cal[model.pending].order, int64(m.cal[model.pending].what)
-        last = model.num_pending - 1
-        swap(m, model.pending, model.pending + last)
-        model.num_pending = last
-        sink(m, model.pending, 0, last)
+        model.num_pending -= 1
+        sink_last(m, model.pending, model.num_pending)
     if born != 0:
         have_children(m, r, model, key, kind, now)
     model.key, model.kind = key, kind

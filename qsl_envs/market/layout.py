@@ -42,6 +42,7 @@ from qsl_envs.market.state import (
 )
 from qsl_envs.market.venue_config import PHASES
 from qsl_envs.market.venue_memory import init_rules, init_venues, venue_longs
+from qsl_envs.market.wakes import num_leaves
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.state import allocate_links, schedule_longs
 from qsl_envs.replay.events import EVENT_ROW
@@ -52,8 +53,6 @@ SECTION_RECORDS = {
     "tapes": TAPE, "views": VIEW, "venues": VENUE, "rules": RULES, "flows": FLOW_RECORD,
     "fundamentals": FUNDAMENTAL, "models": MODEL_RECORD,
 }  # fmt: skip
-SHIFTS = tuple((name, dtype.itemsize) for name, dtype in SECTION_RECORDS.items())
-
 
 NO_DAY = np.zeros(1, EVENT_ROW).view(np.recarray)
 NO_CHANGES = (1, 0, 0, 5, 5, 7, 7)
@@ -103,8 +102,7 @@ def market_layout(config: MarketConfig) -> Layout:
     layout.add("venues", VENUE, len(config.venues))
     layout.add("crowd", CROWD, 1)
     actors = traders if wakes_anybody(config) else 0
-    layout.add("wakes", WAKE, actors)
-    layout.add("places", np.int32, actors)
+    layout.add("wakes", WAKE, 2 * num_leaves(actors) if actors else 0)
     layout.add("actors", ACTOR, actors)
     layout.add("params", np.float64, params)
     layout.add("states", np.int64, states)
@@ -321,7 +319,6 @@ def rebind(m, r, delta):
     crowd = m.crowds[run.crowd]
     crowd.actors += delta // ACTOR_BYTES
     crowd.wakes += delta // WAKE_BYTES
-    crowd.places += delta // 4
     crowd.params += delta // 8
     crowd.states += delta // 8
     crowd.tops += delta // TOP_BYTES

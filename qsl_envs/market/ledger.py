@@ -156,8 +156,9 @@ def collect_borrow(m, r, entity, symbol, rate, now_ns):
     run = m.runs[r]
     account = m.accounts[account_of(m, r, entity, symbol)]
     accrue_short(account, now_ns)
-    # floor of the whole integral; what was paid before is taken off, so the schedule of calls does not matter
-    due = account.short_lot_ns // SECOND * rate + account.short_lot_ns % SECOND * rate // SECOND
+    # the whole integral, rounded half up; what was paid before is taken off: the schedule of calls does not matter
+    whole, rest = account.short_lot_ns // SECOND, account.short_lot_ns % SECOND
+    due = whole * rate + (2 * rest * rate + SECOND) // (2 * SECOND)
     cost = due - account.borrow
     if cost != 0:
         lender = m.accounts[account_of(m, r, entity_of_lender(m, r), symbol)]

@@ -116,7 +116,7 @@ def ask_resend(m, r, trader_index, book, conn, number, now_ns):
                 hasten(m, r, C_AT_NODE, int64(c.arg), due)
 
 
-@kernel
+@kernel(inline=True)
 def hear_one(m, r, trader, conn, msg, now_ns):
     """Take up one report; True if it tells of a fill not heard of before."""
     run = m.runs[r]

@@ -19,6 +19,7 @@ from qsl_envs.market.constants import (
 )
 from qsl_envs.market.population import Line, lines_of, wakes_anybody
 from qsl_envs.market.state import MarketArrays
+from qsl_envs.market.wakes import num_leaves
 from qsl_envs.network.config import LinkConfig
 
 
@@ -26,12 +27,12 @@ def init_crowd(m: MarketArrays, config: MarketConfig, layout: Layout, run: np.re
     """Bind the CROWD record of a row; nobody stands in the heap of wake-ups yet."""
     run.crowd = layout.base("crowd", replica)
     crowd = m.crowds[run.crowd]
-    for name in ("actors", "wakes", "places", "params", "states", "tops"):
+    for name in ("actors", "wakes", "params", "states", "tops"):
         setattr(crowd, name, layout.base(name, replica))
     crowd.wake_next_ns = crowd.alert_next_ns = NEVER
     crowd.alert_view = NIL
     crowd.num_actors = run.num_traders if wakes_anybody(config) else 0
-    m.book.ints[crowd.places : crowd.places + int(crowd.num_actors)] = NIL
+    crowd.leaves = num_leaves(int(crowd.num_actors))
 
 
 def init_traders(m: MarketArrays, config: MarketConfig, run: np.record, links: list[LinkConfig]) -> None:

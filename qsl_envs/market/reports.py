@@ -14,8 +14,10 @@ from qsl_envs.network.links import LOST, transit_ns
 
 
 @kernel
-def write_report(m, r, trader_index, book, kind, tag, reason, price):
-    """Fill a MSG record with a report on the order that `tag` names; returns its number, or NIL with RUN.error set."""
+def write_report(m, r, trader_index, book, kind, tag, client, reason, price):
+    """Fill a MSG record with a report on the order that `tag` names (`client`: its record, NIL when it has been freed);
+    returns the report's number, or NIL with RUN.error set.
+    """
     run = m.runs[r]
     i = take_message(m, r)
     if i < 0:
@@ -23,9 +25,9 @@ def write_report(m, r, trader_index, book, kind, tag, reason, price):
     msg = m.msgs[run.msgs + i]
     msg.kind, msg.trader, msg.book, msg.client, msg.reason, msg.price = kind, trader_index, book, tag, reason, price
     msg.extra = 0
-    msg.leaves_qty, msg.filled_qty, msg.cash, msg.fees = 0, 0, 0, 0
-    client = client_of(m, r, tag) if tag >= 0 else NIL
-    if client >= 0:
+    if client < 0:
+        msg.leaves_qty, msg.filled_qty, msg.cash, msg.fees = 0, 0, 0, 0
+    else:
         c = m.clients[run.clients + client]
         msg.leaves_qty, msg.filled_qty = c.true_leaves, c.true_filled
         msg.cash, msg.fees = c.true_cash, c.true_fees
@@ -72,7 +74,14 @@ def deliver(m, r, first, now_ns):
 @kernel
 def report(m, r, trader_index, book, kind, tag, reason, price, now_ns):
     """Write one report and send it alone."""
-    i = write_report(m, r, trader_index, book, kind, tag, reason, price)
+    client = client_of(m, r, tag) if tag >= 0 else NIL
+    tell(m, r, trader_index, book, kind, tag, client, reason, price, now_ns)
+
+
+@kernel
+def tell(m, r, trader_index, book, kind, tag, client, reason, price, now_ns):
+    """`report` on an order whose record is known (NIL: it has been freed)."""
+    i = write_report(m, r, trader_index, book, kind, tag, client, reason, price)
     if i >= 0:
         deliver(m, r, i, now_ns)
 
@@ -110,9 +119,18 @@ def price_told(m, r, book, c):
     return int64(order.price) if (order.bits & PEG_BIT) != 0 else int64(NIL)
 
 
-@kernel
+@kernel(inline=True)
 def report_dirty(m, r, book, now_ns):
-    """Tell every owner of touched orders: one delivery each, his orders in the order in which they were touched."""
+    """Tell every owner of touched orders, if any: one delivery each, his orders in the order in which they were
+    touched.
+    """
+    if m.runs[r].dirty_head >= 0:
+        report_all(m, r, book, now_ns)
+
+
+@kernel
+def report_all(m, r, book, now_ns):
+    """`report_dirty` where there are touched orders."""
     run = m.runs[r]
     while run.dirty_head >= 0:
         owner = m.clients[run.clients + run.dirty_head].owner
@@ -127,7 +145,7 @@ def report_dirty(m, r, book, now_ns):
                 kind = M_CANCELED if (c.dirty & 2) != 0 else M_FILL
                 c.dirty = 0
                 tag = i | (int64(c.serial) << 16)
-                k = write_report(m, r, int64(owner), book, kind, tag, reason, price_told(m, r, book, c))
+                k = write_report(m, r, int64(owner), book, kind, tag, i, reason, price_told(m, r, book, c))
                 if k >= 0:
                     if first < 0:
                         first = k

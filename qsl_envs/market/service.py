@@ -35,7 +35,9 @@ def reach_venue(m, r, i, now_ns):
     venue = m.venues[run.venues + venue_index]
     if m.entries[RECORD] != 0:
         stamp_arrival(m, r, i, now_ns)
-    if venue.speed_bump_ns == 0 or not hold_back(m, r, i, venue, now_ns):
+    if venue.speed_bump_ns == 0 and venue.service_ns == 0 and now_ns < venue.out_from_ns:
+        serve_message(m, r, i, now_ns)
+    elif venue.speed_bump_ns == 0 or not hold_back(m, r, i, venue, now_ns):
         arrive(m, r, venue_index, L_MESSAGE, i, 0, 0, 0, now_ns)
 
 

@@ -55,8 +55,6 @@ RUN = whole(
 )
 """One replica: its clock, its map, its counters."""
 
-ENTITY_KINDS = ("trader", "flow", "venue", "lender", "impact", "liquidator")
-
 ACCOUNT = whole(
     128,
     "cash inventory basis realized fees rebates borrow volume fills mark_x2 initial_cash initial_basis "
@@ -117,32 +115,34 @@ CONN = whole(
 
 CLIENT = record(
     128,
+    # what its owner asks of each of his orders, in one cache line
     ("state", "i4"),
     ("pending", "i4"),
-    ("serial", "i4"),
-    ("owner", "i4"),
     ("book", "i4"),
     ("side", "i4"),
     ("price", "i4"),  # as known
     ("leaves_qty", "i4"),  # as known; of a sent order: what was sent
-    ("filled_qty", "i4"),  # as known
     ("next_price", "i4"),  # asked for by a pending replace
     ("next_qty", "i4"),  # open lots asked for by a pending replace; lots to take off by a pending reduce
-    ("slot", "i4"),  # at the venue, NIL before it arrives and after it is gone (the truth)
-    ("true_filled", "i4"),
     ("next", "i4"),
     ("prev", "i4"),
+    ("serial", "i4"),
+    ("owner", "i4"),
+    ("sent_ns", "i8"),
+    ("ack_ns", "i8"),
+    # what reports on it are about
+    ("filled_qty", "i4"),  # as known
+    ("heard_number", "i4"),  # of the last report on it that was heard
+    ("slot", "i4"),  # at the venue, NIL before it arrives and after it is gone (the truth)
+    ("true_filled", "i4"),
+    ("true_leaves", "i4"),  # lots open at the venue, which its gate counts
+    ("gate_price", "i4"),  # at which the gate counts it
     ("dirty", "i4"),  # while the consequences of a message are collected: 1 | cancelled << 1 | reason << 2
     ("dirty_next", "i4"),
-    ("true_leaves", "i4"),  # lots open at the venue, which its gate counts
     ("cash", "i8"),  # heard
     ("true_cash", "i8"),
     ("fees", "i8"),
     ("true_fees", "i8"),
-    ("sent_ns", "i8"),
-    ("ack_ns", "i8"),
-    ("gate_price", "i4"),  # at which the gate counts it
-    ("heard_number", "i4"),  # of the last report on it that was heard
 )
 """One order as its sender books it; the fields named `true` are the venue's and are read by reports only."""
 
@@ -212,25 +212,25 @@ stop whose fills are being handed over, 0: none.
 
 CROWD = whole(
     128,
-    # where the sections start: ACTOR by participant, the heap of wake-ups and everybody's place in it (NIL: none),
-    # parameters (float64), states (int64), TOP by tape record
-    "actors wakes places params states tops "
+    # where the sections start: ACTOR by participant, the tree of wake-ups, parameters (float64), states (int64), TOP by
+    # tape record
+    "actors wakes params states tops "
     # ACTOR records: one a participant, none in a market where nobody is ever woken
     "num_actors "
-    # wake-ups in the heap; the first one's time; the first alert of a view, and which
-    "num_wakes wake_next_ns alert_next_ns alert_view "
+    # leaves of the tree; the first wake-up's time; the first alert of a view, and which
+    "leaves wake_next_ns alert_next_ns alert_view "
     # 1 + the participant whose kernel runs, 0: none, and why it was woken
     "acting acting_why",
 )
 """The participants of a replica as those who are woken: agents of the outside first, then the population."""
 
 ACTOR = record(
-    96,
+    64,
     ("timer_ns", "i8"),  # when it wants to be woken next, NEVER: not by the clock
     ("skey", "i8"),  # of its own draws; parameters are drawn at the indices below 0
     ("order_skey", "i8"),  # of its place among those who are woken at one nanosecond
-    ("wakes", "i8"),  # how often it was woken
     ("kind", "i4"),  # its kernel's place in `MarketArrays.crowd`, or KIND_NONE, KIND_OUTSIDE
+    ("wakes", "i4"),  # how often it was woken
     ("why", "i4"),  # WHY_ bits that have come together since it was woken last
     ("wakes_on", "i4"),
     ("group", "i4"),  # its group's place in `MarketArrays.crowd`
@@ -243,7 +243,7 @@ ACTOR = record(
 """A participant as somebody who is woken."""
 
 WAKE = record(16, ("t_ns", "i8"), ("order", "i8"))
-"""An entry of the heap of wake-ups. `order`: a draw of 31 bits << 32 | participant."""
+"""An entry of the tree of wake-ups. `order`: a draw of 31 bits << 32 | participant."""
 
 TOP = record(16, ("bid", "i4"), ("bid_qty", "i4"), ("ask", "i4"), ("ask_qty", "i4"))
 """The best shown prices of a book and their lots (NIL and 0: none) after the matching event of a tape record."""

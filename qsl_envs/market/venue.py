@@ -60,7 +60,7 @@ from qsl_envs.market.gate import (
 from qsl_envs.market.ideal import skip_queue, take_untouched, takes_untouched
 from qsl_envs.market.recorder import begin_event
 from qsl_envs.market.recording import close_order, record_order, record_reject, record_withdrawn
-from qsl_envs.market.reports import report, report_dirty
+from qsl_envs.market.reports import report, report_dirty, tell
 
 IOC_REST = int(Reason.IOC_REST)
 LOST_REASON = int(Reason.LOST)
@@ -232,7 +232,7 @@ def answer(m, r, book, trader, tag, client, kind, code, price, now_ns):
     c = m.clients[m.runs[r].clients + client]
     if c.dirty != 0:  # touched again by what followed (a stop, a peg): one report, the last word
         forget_dirty(m, r, client)
-    report(m, r, trader, book, kind, tag, code, price, now_ns)
+    tell(m, r, trader, book, kind, tag, client, code, price, now_ns)
     report_dirty(m, r, book, now_ns)
 
 

@@ -3,7 +3,7 @@
 from numpy import int64
 
 from qsl_envs.engine.constants import BUY, HOLD_BIT, NIL
-from qsl_envs.engine.plain import submit_plain
+from qsl_envs.engine.plain import rest_plain
 from qsl_envs.flow.poisson import refill
 from qsl_envs.flow.record import HAWKES
 from qsl_envs.flow.thinning import start_profile
@@ -115,8 +115,7 @@ def build_book(m, r, book):
                 life = int64(flow.mean_life_ns * exp_from_bits(draw_bits(skey, n + 1))) + 1
                 qty = flow.qty_low + draw_below(skey, n + 2, flow.qty_high - flow.qty_low + 1)
                 n += 3
-                submit_plain(m.book, h, side, price, qty, 0, hold, NIL, NIL)
-                slot = int64(m.book.books[h].slot)
+                slot = rest_plain(m.book, h, side, price, qty, hold, NIL, NIL)
                 if slot < 0:
                     return
                 if hold == 0:

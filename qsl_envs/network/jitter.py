@@ -8,7 +8,7 @@ second formula and no library call.
 from __future__ import annotations
 
 from qsl_envs.kernel.draw import unit_from_bits
-from qsl_envs.kernel.fmath import exp_, expm1_, log1p_, normal_quantile
+from qsl_envs.kernel.fmath import exp_, expm1_, log1p_, log1p_open, normal_quantile
 from qsl_envs.kernel.jit import kernel
 
 NONE, UNIFORM, EXPONENTIAL, LOGNORMAL, PARETO = 0, 1, 2, 3, 4
@@ -28,7 +28,7 @@ def jitter_quantile(law, scale_ns, shape, u):
     `z` is the standard normal quantile. The Pareto law is Lomax's, which starts at 0; its tail exponent is 1 / shape.
     """
     if law == EXPONENTIAL:
-        return -scale_ns * log1p_(-u)
+        return -scale_ns * log1p_open(-u)
     if law == LOGNORMAL:
         return scale_ns * exp_(shape * normal_quantile(u))
     if law == PARETO:
@@ -53,7 +53,7 @@ def truncation_point(law, scale_ns, shape, max_ns):
     return low
 
 
-@kernel
+@kernel(inline=True)
 def jitter_from_bits(law, scale_ns, shape, unit_max, max_ns, bits):
     """A jitter in whole ns, int64 in [0, max_ns], from one word."""
     jitter = int(jitter_quantile(law, scale_ns, shape, unit_max * unit_from_bits(bits)) + 0.5)

@@ -88,7 +88,7 @@ def nth_book(m, r, p, n):
 def draw_of(m, r, p, j):
     """Word `j` in [0, 64) of this wake-up, an int64 pattern: the world's, whatever was drawn before."""
     actor = actor_of(m, r, p)
-    return draw_bits(actor.skey, (actor.wakes << DRAWS_SHIFT) | j)
+    return draw_bits(actor.skey, (int64(actor.wakes) << DRAWS_SHIFT) | j)
 
 
 @kernel(inline=True)

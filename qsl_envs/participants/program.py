@@ -52,8 +52,6 @@ INPUTS = (
     ("depth_ask", "the same of asks"),
 )
 NUM_INPUTS = len(INPUTS)
-DEEP_FROM = NUM_INPUTS - 2
-"""The first of the inputs that need more than the best prices."""
 OPERATORS = (
     ("+", 2, "a + b"),
     ("-", 2, "a - b"),

@@ -80,9 +80,6 @@ class Cause(IntEnum):
     """an order added under the id of one that is alive: the earlier one goes"""
 
 
-BY_BOOK_FILE = (Cause.INITIAL, Cause.LEVEL_ENTERED, Cause.LEVEL_GREW, Cause.LEVEL_SHRANK, Cause.LEVEL_GONE)
-"""Causes that only a recorded book can show."""
-
 STAMP_END = 1
 """Mark: the last event of its time stamp."""
 GROUP_END = 2

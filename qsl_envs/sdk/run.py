@@ -31,6 +31,35 @@ class StrategyRun:
     now_ns: int
     """how far it came"""
 
+    def summary(self, name: str | None = None) -> dict[str, float]:
+        """A strategy's account in the first symbol for people; None: the first strategy's.
+
+        Returns: `gain` (equity less what it began with), `realized`, `unrealized`, `fees`, `rebates`, `borrow` in ticks
+            x lots, `gain_usd`, `inventory` and `volume` in lots, `fills`, and `mark` in ticks.
+        Raises: ConfigError for a name that is no strategy's.
+        """
+        name = next(iter(self.accounts)) if name is None else name
+        require(name in self.accounts, self, "name", f"one of {', '.join(self.accounts)}", name)
+        account, symbol = self.accounts[name], self.market.config.symbols[0]
+        unit = self.market.config.fee_unit
+        began = account["initial_cash"] + account["initial_basis"]
+        told: dict[str, float] = {"gain": (account["equity"] - began) / unit}
+        told.update({key: account[key] / unit for key in ("realized", "unrealized", "fees", "rebates", "borrow")})
+        told["gain_usd"] = told["gain"] * symbol.tick_size_usd * symbol.lot_size
+        told.update({key: account[key] for key in ("inventory", "volume", "fills")}, mark=account["mark_x2"] / 2)
+        return told
+
+    def __str__(self) -> str:
+        """A line for each strategy."""
+        lines = []
+        for name in self.accounts:
+            s = self.summary(name)
+            gain = f"{s['gain']:,.1f} ticks x lots ({s['gain_usd']:,.2f} USD)"
+            costs, seconds = s["fees"] - s["rebates"], self.now_ns / 1e9
+            trades = f"{s['fills']:,} fills, {s['volume']:,} lots traded, {s['inventory']:,} held"
+            lines.append(f"{name}: gained {gain} in {seconds:,.1f} s, fees less rebates {costs:,.1f}; {trades}")
+        return "\n".join(lines)
+
 
 def run_strategy(strategy: Strategy, config: MarketConfig | None = None, **settings: Any) -> StrategyRun:
     """Let one strategy trade as the first agent of a market; see `run_strategies`."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "how-to"
-PAGES = ("come-from-elsewhere.md", "use-a-learner.md", "draw-a-market.md", "use-pettingzoo.md")
+PAGES = (
+    "add-a-participant.md",
+    "add-an-environment.md",
+    "come-from-elsewhere.md",
+    "use-a-learner.md",
+    "draw-a-market.md",
+    "use-pettingzoo.md",
+)
 OPTIONAL = ("stable_baselines3", "torchrl", "ray.rllib")
 BLOCKS = [
     pytest.param(block, id=f"{page.partition('.')[0]}-{n}")
@@ -24,7 +32,9 @@ def test_example(block, tmp_path, monkeypatch):
         if re.search(rf"^(?:from|import) {re.escape(name)}\b", block, re.MULTILINE):
             pytest.importorskip(name, exc_type=ImportError)
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "example", "exec"), {"__name__": "example"})
+    path = tmp_path / "example.py"
+    path.write_text(block)
+    runpy.run_path(str(path), run_name="example")  # from a file: kernels are compiled from one
 
 
 def test_every_page_has_examples():

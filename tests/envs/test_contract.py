@@ -156,12 +156,15 @@ def test_render_shows_the_book_and_own_quotes():
         ({"config": {"flow": {"market_rat": 1}}}, "market_rat is not a setting"),
         ({"config": {"participants": [{"risk": {"max_inventory": -3}}]}}, "RiskConfig.max_inventory"),
         ({"config": "no_such_file.yaml"}, "no_such_file.yaml"),
+        ({"config": 3}, "config must be a MarketConfig, a mapping of changes, or a YAML file, was 3"),
+        ({"num_envs": 0}, "MarketMakingVectorEnv.num_envs must be in"),
+        ({"stagger": 1}, "stagger must be true or false, was 1"),
         ({"num_threads": 0}, "num_threads"),
     ],
 )
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ConfigError, match=words):
-        MarketMakingVectorEnv(1, **{**SMALL, **arguments}).reset(seed=0)
+        MarketMakingVectorEnv(**{"num_envs": 1, **SMALL, **arguments}).reset(seed=0)
 
 
 def test_bad_actions_are_named_and_move_nothing():

@@ -120,9 +120,34 @@ def test_pickles_keep_the_day():
     assert np.array_equal(envs.reset(seed=1)[0], other.reset(seed=1)[0])
 
 
+def volume_of(**arguments) -> int:
+    """Lots that four makers just behind the touch traded until the close."""
+    envs = make(4, **arguments)
+    envs.reset(seed=0)
+    for action in np.tile(np.float32([-0.85, -0.85, 0, 0]), (20, 4, 1)):
+        *_, info = envs.step(action)
+    return int(info["episode_summary"]["volume"].sum())
+
+
+def test_words_about_the_market_and_realism():
+    envs = make(2, latency=7_000, fees={"maker_fee_bps": 0.7}, risk={"max_inventory": 33}, scenario="latency_spike")
+    config = envs.market.config
+    agent = config.participants[0]
+    assert agent.order_link.latency_ns == agent.feed_link.latency_ns == 7_000 and envs.max_inventory == 33
+    assert config.venues[0].maker_fee_bps == 0.7 and config.scenario == ("latency_spike",)
+    free = make(2, realism={"fees": False, "latency": False, "queue": False})
+    agent = free.market.config.participants[0]
+    assert agent.order_link.latency_ns == 0 and agent.ideal_queue and free.market.config.venues[0].taker_fee_bps == 0
+    assert "without latency, queue, fees" in repr(free)
+    assert volume_of(realism={"queue": False}) > volume_of() > 0
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [
+        ({"flow": "hawkes"}, "flow must be absent: the recorded day is the flow"),
+        ({"realism": {"speed": False}}, "realism.speed"),
+        ({"num_envs": 0}, "num_envs"),
         ({"data": "no_such_file.csv"}, "no_such_file.csv"),
         ({"session_ns": 100 * SECOND}, "session_ns must be at most the day's window"),
         ({"config": {"size": {"max_orders": 10}}}, "max_orders"),
@@ -131,4 +156,4 @@ def test_pickles_keep_the_day():
 )
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ConfigError, match=words):
-        make(1, **arguments)
+        make(**{"num_envs": 1, **arguments})

@@ -112,6 +112,36 @@ def test_a_snapshot_goes_on_as_its_source(env_id):
 
 
 @pytest.mark.parametrize("env_id", [*IDS, "qsl/AvellanedaStoikov-v0"])
+def test_staggered_envs_begin_at_spread_out_ages(env_id):
+    """Some of the session is gone, the agent begins as it always does, and only a seed's first episode is so."""
+    envs = vector(env_id, 24, stagger=True)
+    obs, _ = envs.reset(seed=3)
+    clock = envs.observation_names.index("time_left")
+    left = obs[:, clock].copy()
+    assert len(np.unique(left)) >= 6 and left.min() < 0.3 and left.max() > 0.7
+    assert not envs.accounts()["equity"].any() and not envs.reward_terms.any()
+    alone, _ = gym.make(env_id, **SETTINGS[env_id], stagger=True).reset(seed=8)
+    assert np.array_equal(alone, obs[5])
+    assert (envs.reset()[0][:, clock] == 1.0).all()
+    assert (vector(env_id, 2).reset(seed=3)[0][:, clock] == 1.0).all()
+
+
+@pytest.mark.parametrize("env_id", ["qsl/MarketMaking-v0", "qsl/AvellanedaStoikov-v0"])
+def test_a_step_limit_counts_the_age_and_the_length_does_not(env_id):
+    limit = 10
+    envs = vector(env_id, 24, stagger=True, max_episode_steps=limit, autoreset_mode=AutoresetMode.SAME_STEP)
+    envs.reset(seed=3)
+    first = np.zeros(24, int)
+    for step in range(1, limit + 1):
+        _, _, terminated, truncated, infos = envs.step(np.zeros(envs.action_space.shape, np.float32))
+        begins = (terminated | truncated) & (first == 0)
+        if begins.any():
+            assert (infos["final_info"]["episode_summary"]["length"][begins] == step).all()
+        first[begins] = step
+    assert len(np.unique(first)) >= 6 and first.min() >= 1 and first.max() <= limit
+
+
+@pytest.mark.parametrize("env_id", [*IDS, "qsl/AvellanedaStoikov-v0"])
 def test_a_restore_leaves_what_was_handed_out(env_id):
     """A search keeps the observation of one branch while it goes back to try another."""
     env = gym.make(env_id, **SETTINGS[env_id])

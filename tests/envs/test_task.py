@@ -34,6 +34,39 @@ def test_rewards_add_up_to_the_change_of_true_equity():
     assert 0.25 * envs.episode_reward_terms[:, 1] == pytest.approx(-penalty, abs=1e-9)
 
 
+def test_every_reward_term_follows_from_the_path_of_the_account():
+    """Each step's terms by their definitions, from the account that `step_info` tells."""
+    allowance = 0.3
+    envs = make(3, tail_loss=allowance, step_info=True)
+    _, infos = envs.reset(seed=5)
+    before = infos["account"]
+    start, peak, deepest = before["mid"].copy(), np.zeros(3), np.zeros(3)
+    seen = dict.fromkeys(envs.reward_names, 0.0)
+    for action in np.tile(np.float32([-0.9, -0.8, 0.3, 0.3]), (19, 3, 1)):
+        *_, infos = envs.step(action)
+        now = infos["account"]
+        held, left = before["inventory"], now["inventory"]
+        gain = now["equity"] - before["equity"]
+        peak = np.maximum(peak, now["equity"])
+        fall = np.maximum(deepest, peak - now["equity"])
+        expected = {
+            "pnl": gain,
+            "inventory": -np.abs(left),
+            "damped_pnl": -np.maximum(0, held * (now["mid"] - before["mid"])),
+            "fees": before["fees"] - now["fees"],
+            "shortfall": gain - (left * (now["mid"] - start) - held * (before["mid"] - start)),
+            "turnover": -(now["volume"] - before["volume"]),
+            "drawdown": deepest - fall,
+            "tail": -np.maximum(0, -gain - allowance),
+            "liquidation": np.zeros(3),
+        }
+        for name, values in zip(envs.reward_names, envs.reward_terms.T, strict=True):
+            assert values == pytest.approx(expected[name], abs=1e-9), name
+            seen[name] += np.abs(values).sum()
+        before, deepest = now, fall
+    assert seen.pop("liquidation") == 0 and all(seen.values()), seen
+
+
 def test_the_close_liquidates_in_the_last_reward():
     envs = make(3, inventory_penalty=0.0)
     seen = play(envs, np.tile(np.float32([-1.0, 1.0, 1.0, -1.0]), (19, 3, 1)), seed=1)  # only bids

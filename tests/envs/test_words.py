@@ -43,6 +43,11 @@ def test_a_line_by_its_name_and_another_flow():
     assert said.flow.kind == "queue_reactive"
 
 
+def test_one_name_alone():
+    said = with_words(TWO, {"flow": "hawkes", "scenario": "flash_crash"}, num_agents=2)
+    assert said.flow.kind == "hawkes" and said.scenario == ("flash_crash",)
+
+
 def test_environments_take_the_words():
     envs = make(2, latency=3_000_000, risk={"max_inventory": 7})
     agent = envs.market.config.participants[0]

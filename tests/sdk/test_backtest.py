@@ -46,6 +46,21 @@ def test_a_strategy_and_a_compiled_participant_trade_the_same_day(example):  # n
     assert run.now_ns == MINUTE and run.accounts["agent"]["volume"] > 0
 
 
+def test_what_came_of_it_in_ticks_and_dollars(example):  # noqa: F811
+    start = NINE_AND_A_HALF + 5 * MINUTE
+    run = backtest(example.TouchMaker(), start_ns=start, end_ns=start + MINUTE, seed=3)
+    account, seen = run.accounts["agent"], run.summary()
+    assert seen == run.summary("agent") and seen["fills"] == account["fills"] > 0
+    parts = seen["realized"] + seen["unrealized"] - seen["fees"] + seen["rebates"] - seen["borrow"]
+    assert seen["gain"] == pytest.approx(parts) and seen["gain"] != 0
+    cash = account["cash"] / run.market.config.fee_unit
+    assert seen["gain"] == pytest.approx(cash + seen["inventory"] * seen["mark"])
+    assert seen["gain_usd"] == pytest.approx(seen["gain"] * 0.01)
+    assert str(run).startswith("agent: gained ") and f"{seen['gain_usd']:,.2f} USD" in str(run)
+    with pytest.raises(ConfigError, match="StrategyRun.name must be one of agent, was 'bgent'"):
+        run.summary("bgent")
+
+
 def test_whoever_does_nothing_sees_the_day_and_leaves_it_as_it_was():
     start, idle = NINE_AND_A_HALF + 7 * MINUTE, Idle()
     run = backtest(idle, start_ns=start, end_ns=start + MINUTE)
