@@ -25,7 +25,8 @@ from qsl_envs.market.constants import (  # fmt: skip
     P_REPLACE,
     RECORD,
 )
-from qsl_envs.market.recorder import stamp_sent
+from qsl_envs.market.near import FEW, fetch_order
+from qsl_envs.market.recorder import CLIENT_MASK, stamp_sent
 from qsl_envs.network.links import LOST, transit_ns
 
 KILLED = int(Reason.KILLED)
@@ -50,7 +51,7 @@ def tag_of(m, r, client):
 @kernel(inline=True)
 def client_of(m, r, tag):
     """Client record that a tag names, NIL when it has been freed since."""
-    client = tag & 0xFFFF
+    client = tag & CLIENT_MASK
     c = m.clients[m.runs[r].clients + client]
     if c.state == K_FREE or int64(c.serial) != tag >> SERIAL_SHIFT:
         return NIL
@@ -298,6 +299,8 @@ def send_change(m, r, client, kind, price, qty, now_ns):
         return 0
     if kind == M_REDUCE:
         c.next_qty = qty
+    if run.num_traders > FEW:
+        fetch_order(m, r, int64(c.book), int64(c.slot))
     c.pending |= flag
     msg = m.msgs[run.msgs + k]
     msg.kind, msg.book, msg.client, msg.side, msg.price, msg.qty = (

@@ -34,6 +34,8 @@ from qsl_envs.market.ledger import (  # fmt: skip
     pay_fee,
     trade_fee,
 )
+from qsl_envs.market.near import FEW, fetch_client, fetch_trader
+from qsl_envs.market.recorder import CLIENT_MASK
 from qsl_envs.market.recording import (  # fmt: skip
     record_decrement,
     record_print,
@@ -191,7 +193,7 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
         taker_side, taker_owner = int64(c.side), int64(c.owner)
     first_side = taker_side
     rules = m.rules[run.rules + book]
-    followed = rules.bucket_ns > 0
+    followed, many = rules.bucket_ns > 0, run.num_traders > FEW
     recording = m.entries[RECORD] != 0
     if recording:
         seat_own(m, r, book)
@@ -207,6 +209,9 @@ def handle_events(m, r, book, side, owner, tag, now_ns):
             if taker_side == CROSS:
                 settle_cross(m, r, book, e, price, qty)
                 continue
+            if many and e.owner >= 0:  # while the side that took is booked
+                fetch_trader(m, r, int64(e.owner), book, symbol_number(run, book))
+                fetch_client(m, r, int64(e.tag) & CLIENT_MASK)
             sign = 1 if taker_side == BUY else -1
             taker_fee = settle_side(m, r, book, taker_owner, taker_tag, TAKER, sign, price, qty)
             maker_fee = settle_side(m, r, book, int64(e.owner), int64(e.tag), MAKER, -sign, price, qty)

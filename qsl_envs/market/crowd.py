@@ -4,6 +4,7 @@ import numpy as np
 from numpy import int64
 
 from qsl_envs.engine.constants import NIL
+from qsl_envs.kernel.bits import prefetch
 from qsl_envs.kernel.draw import (
     PARTICIPANT,
     WAKE,
@@ -36,17 +37,15 @@ from qsl_envs.market.constants import (
 )
 from qsl_envs.market.entries import call_wake
 from qsl_envs.market.listen import alert, start_views
-from qsl_envs.market.state import ACCOUNT, ACTOR, CLIENT, CONN, GATE, RUN, TRADER
+from qsl_envs.market.near import FEW, fetch_client, fetch_trader
+from qsl_envs.market.state import RUN
 from qsl_envs.market.wakes import FIRST, WHO, clear_wakes, find_wake, place_wake, request_wake
 
 RUN_LONGS = RUN.itemsize // 8
-ACCOUNT_LONGS, ACTOR_LONGS, CONN_LONGS = ACCOUNT.itemsize // 8, ACTOR.itemsize // 8, CONN.itemsize // 8
-CLIENT_LONGS = CLIENT.itemsize // 8
-GATE_LONGS, TRADER_LONGS = GATE.itemsize // 8, TRADER.itemsize // 8
-FEW = 512
-"""So many participants, with all that is theirs, stay in a core's caches."""
 LAST_MATCHES = 3
 """In seven of eight cases the second one lost in one of these."""
+FAR_MATCHES = 5
+"""Matches at the foot of the tree, whose places are seldom near."""
 FIXED, UNIFORM, WHOLE, LOG_UNIFORM, NORMAL, LOGNORMAL, EXPONENTIAL = range(7)
 """Places in `kinds.LAWS`."""
 
@@ -165,18 +164,19 @@ def fetch_next(m, r, crowd):
         if loser.t_ns < second_ns:
             second, second_ns = loser.order, loser.t_ns
     p = second & WHO
-    fetch(m.longs, (crowd.actors + p) * ACTOR_LONGS, ACTOR_LONGS)
-    fetch(m.longs, (run.traders + p) * TRADER_LONGS, TRADER_LONGS)
-    fetch(m.longs, (run.conns + p * run.num_books) * CONN_LONGS, CONN_LONGS)
-    fetch(m.longs, (run.gates + p * run.num_books) * GATE_LONGS, GATE_LONGS)
-    fetch(m.longs, (run.accounts + p * run.num_symbols) * ACCOUNT_LONGS, ACCOUNT_LONGS)
+    prefetch(m.actors, crowd.actors + p)
+    fetch_trader(m, r, p, 0, 0)
+    at = crowd.leaves + p
+    for _ in range(FAR_MATCHES):
+        prefetch(m.wakes, base + (at ^ 1))
+        at >>= 1
     p = first & WHO
     actor = m.actors[crowd.actors + p]
     fetch(m.longs, crowd.params + actor.params, 2 * LINE_LONGS)
     fetch(m.longs, crowd.states + actor.states, LINE_LONGS)
     order = int64(m.traders[run.traders + p].client_head)
     if order >= 0:
-        fetch(m.longs, (run.clients + order) * CLIENT_LONGS, CLIENT_LONGS)
+        fetch_client(m, r, order)
 
 
 @kernel

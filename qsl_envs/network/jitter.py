@@ -14,7 +14,7 @@ from qsl_envs.kernel.jit import kernel
 NONE, UNIFORM, EXPONENTIAL, LOGNORMAL, PARETO = 0, 1, 2, 3, 4
 
 
-@kernel(inline=True)
+@kernel
 def jitter_quantile(law, scale_ns, shape, u):
     """The jitter, in ns as float64, that a share `u` in (0, 1) of the untruncated law does not exceed.
 
@@ -28,7 +28,7 @@ def jitter_quantile(law, scale_ns, shape, u):
     `z` is the standard normal quantile. The Pareto law is Lomax's, which starts at 0; its tail exponent is 1 / shape.
     """
     if law == EXPONENTIAL:
-        return -scale_ns * log1p_open(-u)
+        return -scale_ns * log1p_(-u)
     if law == LOGNORMAL:
         return scale_ns * exp_(shape * normal_quantile(u))
     if law == PARETO:
@@ -55,6 +55,8 @@ def truncation_point(law, scale_ns, shape, max_ns):
 
 @kernel(inline=True)
 def jitter_from_bits(law, scale_ns, shape, unit_max, max_ns, bits):
-    """A jitter in whole ns, int64 in [0, max_ns], from one word."""
-    jitter = int(jitter_quantile(law, scale_ns, shape, unit_max * unit_from_bits(bits)) + 0.5)
+    """A jitter in whole ns, int64 in [0, max_ns], from one word; of the law that most lines have without a call."""
+    u = unit_max * unit_from_bits(bits)
+    long = -scale_ns * log1p_open(-u) if law == EXPONENTIAL else jitter_quantile(law, scale_ns, shape, u)
+    jitter = int(long + 0.5)
     return jitter if jitter < max_ns else int(max_ns)
