@@ -27,6 +27,7 @@ def backtest(
     end_ns: int | None = None,
     seed: int = 0,
     record: int = 0,
+    sample_ns: int | None = None,
 ) -> StrategyRun:
     """Let a strategy trade through a recorded day, once, from `start_ns` to `end_ns`.
 
@@ -44,6 +45,7 @@ def backtest(
         seed: of the links' chance.
         record: rows of the tape to keep (what `Market.events` gives, and a blotter is made from); 0: none. A tape
             that fills up is a ConfigError.
+        sample_ns: how often the true accounts are looked at (`StrategyRun.paths`), ns; None: at the end only.
     Returns: a `StrategyRun`.
     Raises: ConfigError naming the field; DataError for a bad file; ParticipantError when a callback raises.
     """
@@ -57,4 +59,4 @@ def backtest(
     full = dataclasses.replace(market_config(day_market(day), config, end - start), templates=1)
     strategies = strategy if isinstance(strategy, Mapping) else {full.participants[0].name: strategy}
     market = Market(seated(full, strategies), 1, seed=seed, day=day, day_start_ns=start, day_end_ns=end, record=record)
-    return run_strategies(strategies, market=market)
+    return run_strategies(strategies, market=market, sample_ns=sample_ns)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from qsl_envs.engine.constants import BUY, NIL, SELL
 from qsl_envs.errors import ConfigError, ParticipantError, require
 from qsl_envs.market.client import free_message
@@ -14,6 +16,7 @@ from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.constants import STOP_RECORD, STOP_WAKE, WHY_BOOK, WHY_START, WHY_TIMER
 from qsl_envs.market.market import Market
 from qsl_envs.market.population import member_name
+from qsl_envs.metrics.risk import max_drawdown
 from qsl_envs.participants.knowledge import view_of
 from qsl_envs.sdk.live import live
 from qsl_envs.sdk.strategy import MarketData, Report, Strategy
@@ -26,33 +29,49 @@ class StrategyRun:
 
     market: Market
     """at the end of the run: books, accounts, counters can be looked at"""
-    accounts: dict[str, dict[str, int]]
-    """the true account of each strategy's participant in the first symbol, see `Market.account`"""
+    by_symbol: dict[str, tuple[dict[str, int], ...]]
+    """the true accounts of each strategy's participant at the end, one a symbol, see `Market.account`"""
     now_ns: int
     """how far it came"""
+    paths: dict[str, np.ndarray]
+    """each strategy's way there, a record every `sample_ns` and at the end: `ts_ns` int64, `gain` float64 (equity less
+    what it began with, over all symbols, ticks x lots), `inventory` int64 (symbols,) lots, `mark` float64 (symbols,)
+    ticks; no records where nothing was sampled"""
+
+    @property
+    def accounts(self) -> dict[str, dict[str, int]]:
+        """The account of each strategy's participant in the first symbol."""
+        return {name: accounts[0] for name, accounts in self.by_symbol.items()}
 
     def summary(self, name: str | None = None) -> dict[str, float]:
-        """A strategy's account in the first symbol for people; None: the first strategy's.
+        """A strategy's accounts for people, over all symbols; None: the first strategy's.
 
         Returns: `gain` (equity less what it began with), `realized`, `unrealized`, `fees`, `rebates`, `borrow` in ticks
-            x lots, `gain_usd`, `inventory` and `volume` in lots, `fills`, and `mark` in ticks.
+            x lots, `gain_usd`, `inventory` and `volume` in lots, `fills`; `mark` in ticks where there is one symbol;
+            `max_drawdown` in ticks x lots where it was sampled.
         Raises: ConfigError for a name that is no strategy's.
         """
-        name = next(iter(self.accounts)) if name is None else name
-        require(name in self.accounts, self, "name", f"one of {', '.join(self.accounts)}", name)
-        account, symbol = self.accounts[name], self.market.config.symbols[0]
-        unit = self.market.config.fee_unit
-        began = account["initial_cash"] + account["initial_basis"]
-        told: dict[str, float] = {"gain": (account["equity"] - began) / unit}
-        told.update({key: account[key] / unit for key in ("realized", "unrealized", "fees", "rebates", "borrow")})
-        told["gain_usd"] = told["gain"] * symbol.tick_size_usd * symbol.lot_size
-        told.update({key: account[key] for key in ("inventory", "volume", "fills")}, mark=account["mark_x2"] / 2)
+        name = next(iter(self.by_symbol)) if name is None else name
+        require(name in self.by_symbol, self, "name", f"one of {', '.join(self.by_symbol)}", name)
+        accounts, config = self.by_symbol[name], self.market.config
+        unit = config.fee_unit
+        gains = [gain_of(account) / unit for account in accounts]
+        told: dict[str, float] = {"gain": sum(gains)}
+        for key in ("realized", "unrealized", "fees", "rebates", "borrow"):
+            told[key] = sum(account[key] for account in accounts) / unit
+        told["gain_usd"] = sum(g * s.tick_size_usd * s.lot_size for g, s in zip(gains, config.symbols, strict=True))
+        for key in ("inventory", "volume", "fills"):
+            told[key] = sum(account[key] for account in accounts)
+        if len(accounts) == 1:
+            told["mark"] = accounts[0]["mark_x2"] / 2
+        if len(self.paths[name]) > 0:
+            told["max_drawdown"] = float(max_drawdown(self.paths[name]["gain"]))
         return told
 
     def __str__(self) -> str:
         """A line for each strategy."""
         lines = []
-        for name in self.accounts:
+        for name in self.by_symbol:
             s = self.summary(name)
             gain = f"{s['gain']:,.1f} ticks x lots ({s['gain_usd']:,.2f} USD)"
             costs, seconds = s["fees"] - s["rebates"], self.now_ns / 1e9
@@ -75,6 +94,7 @@ def run_strategies(
     seed: int = 0,
     split: str = "train",
     until_ns: int | None = None,
+    sample_ns: int | None = None,
     market: Market | None = None,
 ) -> StrategyRun:
     """Let strategies trade beside each other, and beside the market's population, for one episode.
@@ -84,6 +104,8 @@ def run_strategies(
         config: the market. What its agents listen to is set from the strategies' `listens`.
         seed, split: the world.
         until_ns: end of the run; None: the close.
+        sample_ns: how often the true accounts are looked at (`StrategyRun.paths`), ns; None: at the end only. Looking
+            moves no order.
         market: a `Market` of one replica to run in instead, made with `seated(config, strategies)`; it is reset.
     Returns: a `StrategyRun`.
     Raises: ParticipantError that names the strategy, the callback and the time, when a callback raises.
@@ -93,13 +115,19 @@ def run_strategies(
     names = [p.name for p in market.config.participants]
     unknown = [name for name in strategies if name not in names]
     require(not unknown, "run_strategies", "strategies", f"of agents among {names}", unknown)
+    require(sample_ns is None or sample_ns > 0, "run_strategies", "sample_ns", "None, or > 0 ns", sample_ns)
     market.reset()
     seats = {names.index(name): Seat(market, names.index(name), strategy) for name, strategy in strategies.items()}
     run = live(market.arrays.runs, 0)
     crowd = live(market.arrays.crowds, int(run["crowd"]))
     end = int(run["close_ns"]) if until_ns is None else until_ns
+    samples: dict[str, list[tuple[Any, ...]]] = {name: [] for name in strategies}
+    due = end if sample_ns is None else int(run["now_ns"])
     while True:
-        stop = int(market.advance(end)[0])
+        if sample_ns is not None and due <= int(run["now_ns"]) < end:
+            look(market, int(run["now_ns"]), samples)
+            due = min(due + sample_ns, end)
+        stop = int(market.advance(min(due, end))[0])
         if stop == STOP_WAKE:
             seat = seats.get(int(run["stop_trader"]))
             if seat is not None:
@@ -110,7 +138,30 @@ def run_strategies(
             )
         elif int(run["now_ns"]) >= min(end, int(run["close_ns"])):
             break
-    return StrategyRun(market, {name: market.account(name) for name in strategies}, int(run["now_ns"]))
+    if sample_ns is not None:
+        look(market, int(run["now_ns"]), samples)
+    symbols = len(market.config.symbols)
+    kind = np.dtype([("ts_ns", "i8"), ("gain", "f8"), ("inventory", "i8", (symbols,)), ("mark", "f8", (symbols,))])
+    paths = {name: np.array(rows, kind) for name, rows in samples.items()}
+    return StrategyRun(market, {name: accounts_of(market, name) for name in strategies}, int(run["now_ns"]), paths)
+
+
+def accounts_of(market: Market, name: str) -> tuple[dict[str, int], ...]:
+    """An agent's true accounts, one a symbol."""
+    return tuple(market.account(name, symbol=symbol) for symbol in range(len(market.config.symbols)))
+
+
+def gain_of(account: Mapping[str, int]) -> int:
+    """Equity less what the account began with, money."""
+    return account["equity"] - account["initial_cash"] - account["initial_basis"]
+
+
+def look(market: Market, now_ns: int, samples: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    """Write down each strategy's true accounts."""
+    for name, rows in samples.items():
+        accounts = accounts_of(market, name)
+        gain = sum(map(gain_of, accounts)) / market.config.fee_unit
+        rows.append((now_ns, gain, [a["inventory"] for a in accounts], [a["mark_x2"] / 2 for a in accounts]))
 
 
 def seated(config: MarketConfig, strategies: Mapping[str, Strategy]) -> MarketConfig:

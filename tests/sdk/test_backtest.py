@@ -61,6 +61,22 @@ def test_what_came_of_it_in_ticks_and_dollars(example):  # noqa: F811
         run.summary("bgent")
 
 
+def test_the_way_there_is_looked_at_and_left_alone(example):  # noqa: F811
+    start, sample = NINE_AND_A_HALF + 5 * MINUTE, 7 * 10**9
+    window = {"start_ns": start, "end_ns": start + MINUTE, "seed": 3}
+    run, plain = (backtest(example.TouchMaker(), sample_ns=ns, **window) for ns in (sample, None))
+    assert told(run.market) == told(plain.market) and len(plain.paths["agent"]) == 0
+    path, seen = run.paths["agent"], run.summary()
+    assert path["ts_ns"].tolist() == [*range(0, MINUTE, sample), MINUTE]
+    assert path["gain"][0] == 0 and path["gain"][-1] == seen["gain"] == plain.summary()["gain"]
+    assert path["inventory"].shape == (10, 1) and path["inventory"][-1, 0] == seen["inventory"]
+    assert path["mark"][-1, 0] == seen["mark"] and len(set(path["gain"].tolist())) > 5
+    falls = [max(path["gain"][: k + 1]) - gain for k, gain in enumerate(path["gain"])]
+    assert seen["max_drawdown"] == max(falls) > 0 and "max_drawdown" not in plain.summary()
+    with pytest.raises(ConfigError, match="sample_ns"):
+        backtest(example.TouchMaker(), sample_ns=0, **window)
+
+
 def test_whoever_does_nothing_sees_the_day_and_leaves_it_as_it_was():
     start, idle = NINE_AND_A_HALF + 7 * MINUTE, Idle()
     run = backtest(idle, start_ns=start, end_ns=start + MINUTE)
