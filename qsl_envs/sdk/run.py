@@ -46,10 +46,13 @@ class StrategyRun:
     def summary(self, name: str | None = None) -> dict[str, float]:
         """A strategy's accounts for people, over all symbols; None: the first strategy's.
 
-        Returns: `gain` (equity less what it began with), `realized`, `unrealized`, `fees`, `rebates`, `borrow` in ticks
-            x lots, `gain_usd`, `inventory` and `volume` in lots, `fills`; `mark` in ticks where there is one symbol;
-            `max_drawdown` in ticks x lots where it was sampled.
-        Raises: ConfigError for a name that is no strategy's.
+        Returns:
+            `gain` (equity less what it began with), `realized`, `unrealized`, `fees`, `rebates` and `borrow` in ticks x
+            lots, `gain_usd`, `inventory` and `volume` in lots, `fills`, where there is one symbol `mark` in ticks, and
+            where it was sampled `max_drawdown` in ticks x lots.
+
+        Raises:
+            ConfigError: for a name that is no strategy's.
         """
         name = next(iter(self.by_symbol)) if name is None else name
         require(name in self.by_symbol, self, "name", f"one of {', '.join(self.by_symbol)}", name)
