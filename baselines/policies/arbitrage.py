@@ -31,6 +31,16 @@ def touches(desk: Desk, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return mid, np.where(bid_qty > 0, bid, -np.inf), np.where(ask_qty > 0, ask, np.inf), bid_qty, ask_qty
 
 
+def deepest(desk: Desk, obs: np.ndarray) -> np.ndarray:
+    """Where the middle of the deepest level known on both sides stands, ticks from the mid, float64 (n, venue)."""
+    found = np.zeros((len(obs), desk.num_venues))
+    for level in range(1, desk.num_levels):
+        bid, ask = (obs[:, desk.books(f"{side}_distance_{level}")].astype(np.float64) for side in ("bid", "ask"))
+        known = np.all([obs[:, desk.books(f"{side}_qty_{level}")] > 0 for side in ("bid", "ask")], 0)
+        found = np.where(known, (ask - bid) / 2.0 * desk.tick_scale, found)
+    return found
+
+
 @dataclass(frozen=True)
 class Arbitrageur(Scripted):
     """Base of the arbitrageurs."""
@@ -77,8 +87,9 @@ class CrossVenueArbitrage(Arbitrageur):
 
 @dataclass(frozen=True)
 class Consensus(Arbitrageur):
-    """Takes a quote that is more than `edge` better, after fees, than the mean mid of all venues less `lean` times the
-    inventory; so it buys what lags behind, and sells it when the others say so.
+    """Takes a quote that is more than `edge` better, after fees, than what one lot is worth: the mean mid of all venues,
+    moved towards what their books say is to come, less `lean` times the inventory. So it buys what lags behind, and
+    sells it when the others say so.
     """
 
     edge: float = 2.0
@@ -87,16 +98,34 @@ class Consensus(Arbitrageur):
     """ticks at the inventory limit"""
     qty: float = 5.0
     """lots a step and venue, at most"""
+    deep: float = 0.0
+    """share of the way from the mid of the touch to that of the deepest level known on both sides: one small order that
+    stands inside, or a touch that was just taken, moves the one and not the other"""
+    pressure: float = 0.0
+    """ticks by which it is worth more where all known depth is on the bid"""
     name: ClassVar[str] = "consensus"
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
         gains = self.gains(obs)
         return self.take(obs, gains, np.full_like(gains, self.qty))
 
+    def worth(self, obs: np.ndarray, mid: np.ndarray) -> np.ndarray:
+        """What a lot is worth, ticks from the first venue's mid, float64 (n,).
+
+        Args:
+            mid: of every venue, as `touches` gives it.
+        """
+        told = mid
+        if self.deep:
+            told = told + self.deep * deepest(self.desk, obs)
+        if self.pressure:
+            told = told + self.pressure * obs[:, self.desk.books("depth_imbalance")].astype(np.float64)
+        return told.mean(1) - self.lean * self.desk.shares(obs)[:, 0]
+
     def gains(self, obs: np.ndarray) -> np.ndarray:
         """Ticks a lot that buying and selling at each venue bring, beside what is worth it, float64 (n, 2 x venue)."""
         mid, bid, ask, _, _ = touches(self.desk, obs)
-        worth = (mid.mean(1) - self.lean * self.desk.shares(obs)[:, 0])[:, None]
+        worth = self.worth(obs, mid)[:, None]
         return np.concatenate([worth - ask, bid - worth], 1) - self.edge
 
     def take(self, obs: np.ndarray, gains: np.ndarray, qty: np.ndarray) -> np.ndarray:
@@ -124,7 +153,9 @@ class Consensus(Arbitrageur):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "edge": Span(-2.0, 8.0),
-            "lean": Span(1.0, 20.0, log=True),
+            "edge": Span(-1.5, 4.0),
+            "lean": Span(2.0, 30.0, log=True),
             "qty": Span(1.0, desk.max_quote_qty, whole=True, own="both"),
+            "deep": Span(0.0, 2.5, own="low"),
+            "pressure": Span(0.0, 8.0, own="low"),
         }

@@ -93,6 +93,11 @@ class Desk:
     # --- what is observed
 
     @cached_property
+    def num_levels(self) -> int:
+        """Levels of each side of a book that are observed."""
+        return sum(name.removeprefix("book_0_").startswith("bid_distance_") for name in self.observation_names)
+
+    @cached_property
     def places(self) -> dict[str, int]:
         """Column of the observation by its name."""
         return {name: at for at, name in enumerate(self.observation_names)}

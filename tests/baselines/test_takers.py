@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import qsl_envs  # noqa: F401  registers the environments
-from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage
+from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage, deepest, touches
 from baselines.policies.desk import Desk
 from baselines.policies.direction import REST, TAKE, SignalFollower, SignalThreshold
 from qsl_envs.errors import ConfigError
@@ -76,6 +76,28 @@ def test_the_consensus_takes_what_lags_behind(two):
     assert lots(two, Consensus(two, edge=2.5, lean=5.0, qty=4.0)(books(two, row))) == [[4, 0]]
     # long to the limit it is worth 5 less: nothing is cheap, the bid at B is dear by 7
     assert lots(two, Consensus(two, edge=2.0, lean=5.0, qty=4.0)(books(two, row, held=50))) == [[0, -4]]
+
+
+def test_the_consensus_hears_what_lies_behind_the_touch(two):
+    """Both mids 0. At A the third level bids 3 and asks 9 from it: its middle is 3 above; at B no third level is known
+    on both sides, the second one's middle is 1 below. So the books say 1 above on average, `deep` times.
+    """
+    flat = [(-2, 5, 2, 5), (-2, 5, 2, 5)]
+    obs = books(two, flat)
+    for venue, level, bid, ask in ((0, 1, 4, 4), (0, 2, 3, 9), (1, 1, 6, 4), (1, 2, 7, 100)):
+        for side, away in (("bid", bid), ("ask", ask)):
+            obs[:, two.column(f"{side}_distance_{level}", venue)] = away / two.tick_scale
+            obs[:, two.column(f"{side}_qty_{level}", venue)] = 0.0 if away == 100 else 0.3
+    assert deepest(two, obs) == pytest.approx(np.array([[3.0, -1.0]]))
+    mid = touches(two, obs)[0]
+    assert Consensus(two, deep=2.0).worth(obs, mid) == pytest.approx([2.0])
+    assert Consensus(two).worth(obs, mid) == pytest.approx([0.0])
+    for venue, share in ((0, 0.5), (1, 0.1)):
+        obs[:, two.column("depth_imbalance", venue)] = share
+    assert Consensus(two, deep=2.0, pressure=4.0).worth(obs, mid) == pytest.approx([3.2])
+    # an ask of 2.3 at A and of 1.9 at B are cheap beside 3.2 by 0.9 and 1.3
+    assert lots(two, Consensus(two, edge=1.0, qty=4.0, deep=2.0, pressure=4.0)(obs)) == [[0, 4]]
+    assert lots(two, Consensus(two, edge=1.0, qty=4.0)(obs)) == [[0, 0]]
 
 
 def heard(desk, signal, moved=0.0, held=0.0):
