@@ -88,7 +88,7 @@ BUDGETS = {
         512, (*ALONE, *SHARED),
     ),
 }  # fmt: skip
-"""`small` is what the tables hold; `full` is meant for a night on two cores."""
+"""`small` is what the tables hold; what `full` would take, `qsl benchmark --full --plan` says."""
 
 
 def plan(

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines.benchmark import CURVES, Store
+from baselines.benchmark import BUDGETS, CURVES, Store, plan
+from baselines.benchmark_time import plan_text, time_text
 from baselines.cells import LEARNERS, Cell
 from baselines.intervals import Estimate, bootstrap, iqm, performance_profile, probability_of_improvement
 from baselines.summary import difference_cells, markdown_of, normalised_cell
@@ -127,10 +128,17 @@ def bodies(tables: Tables, docs: Path, images: str = "images") -> dict[str, str]
     """
     drawn = {path.name for path in draw(docs / "images", tables)}
     texts = {"tables": tables_text(tables, docs), "effects": effects_text(tables), "profile": aggregate_text(tables)}
+    texts["time"] = spent_text(tables)
     for name, (file, words) in PICTURES.items():
         if file in drawn:
             texts[name] += f"\n![{words}]({images}/{file})\n"
     return texts
+
+
+def spent_text(tables: Tables) -> str:
+    """What the trainings took, and what those of the large budget would at that pace."""
+    known, curves, full = list(tables.cells.values()), tables.store.read(CURVES), plan(BUDGETS["full"])
+    return f"{time_text(known, curves)}\nThe large budget: {plan_text(full, full, known, curves)}\n"
 
 
 def tables_text(tables: Tables, docs: Path) -> str:

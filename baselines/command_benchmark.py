@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--full",
         action="store_true",
-        help="more frames, two seeds everywhere, shared markets too: meant for a night on two cores",
+        help="more frames, two seeds everywhere, shared markets too; not run by us: --plan says what it would take",
     )
     size.add_argument("--smoke", action="store_true", help="does it run? two seeds, a few frames, a few worlds")
     parser.add_argument("--envs", nargs="*", default=[], metavar="ENV_ID", help="only these environments")
@@ -34,22 +34,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, default=Path("docs/benchmarks.md"), help="page to rewrite")
     paper = Path("papers/first-benchmark.md")
     parser.add_argument("--paper", type=Path, default=paper, help="report for readers to rewrite")
+    parser.add_argument(
+        "--plan", action="store_true", help="run nothing: say what would be run, and for how long by what is stored"
+    )
     parser.add_argument("--tables-only", action="store_true", help="run nothing: write the page from what there is")
 
 
 def run(args: argparse.Namespace) -> int:
     """The whole of `qsl benchmark`."""
     from baselines import benchmark_page, benchmark_paper
-    from baselines.benchmark import BUDGETS, Store, plan, run_cells
+    from baselines.benchmark import BUDGETS, CURVES, Store, plan, run_cells
     from baselines.benchmark_page import Tables, write_page
+    from baselines.benchmark_time import plan_text
+    from baselines.cells import Cell
     from baselines.run_files import ProgressLine
     from baselines.summary import text_of
     from qsl_envs.errors import require
 
     require(args.workers >= 1, "benchmark", "--workers", ">= 1", args.workers)
     budget = BUDGETS["full" if args.full else "smoke" if args.smoke else "small"]
+    cells = plan(budget, args.envs, args.policies, args.seeds, args.frames, args.worlds)
+    if args.plan:
+        store = Store(args.out)
+        known = [Cell(**entry["cell"]) for entry in store.entries()]
+        missing = [cell for cell in cells if not store.holds(cell)]
+        print(plan_text(cells, missing, known, store.read(CURVES) if known else {}))
+        return 0
     if not args.tables_only:
-        cells = plan(budget, args.envs, args.policies, args.seeds, args.frames, args.worlds)
         run_cells(cells, args.out, args.workers, args.ray, ProgressLine())
     tables = Tables(Store(args.out))
     for place in tables.places:

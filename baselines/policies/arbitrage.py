@@ -87,9 +87,9 @@ class CrossVenueArbitrage(Arbitrageur):
 
 @dataclass(frozen=True)
 class Consensus(Arbitrageur):
-    """Takes a quote that is more than `edge` better, after fees, than what one lot is worth: the mean mid of all venues,
-    moved towards what their books say is to come, less `lean` times the inventory. So it buys what lags behind, and
-    sells it when the others say so.
+    """Takes a quote that is more than `edge` better, after fees, than what a lot is worth: the mean mid of all venues,
+    moved by what their books say is to come, less `lean` times the inventory. So it buys what lags behind, and sells it
+    when the others say so.
     """
 
     edge: float = 2.0

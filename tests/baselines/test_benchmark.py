@@ -13,6 +13,7 @@ import pytest
 from baselines import benchmark, cells, tuned
 from baselines.benchmark import BUDGETS, PROOF, Store, plan, run_cells
 from baselines.benchmark_page import Tables, inside, parse_cell, realism_rows, write_page
+from baselines.benchmark_time import plan_text, spent, time_text
 from baselines.cells import LEARNERS, METRICS, Cell, run_cell
 from baselines.command_train import kind_of
 from baselines.evaluate import evaluate
@@ -174,7 +175,7 @@ def test_the_page_says_what_is_stored(published, tmp_path):
     row = "| world | spread |\n| --- | --- |\n| qsl/MarketMaking-v0 | 1.84 / 10.7 |\n"
     (docs / "metrics.md").write_text(f"x\n<!-- table:realism_amzn begin -->\n{row}<!-- table:realism_amzn end -->\n")
     page = docs / "benchmarks.md"
-    names = ("tables", "effects", "profile")
+    names = ("tables", "effects", "profile", "time")
     page.write_text("head\n" + "".join(f"<!-- benchmark:{n} begin -->\n<!-- benchmark:{n} end -->\n" for n in names))
     paper = tmp_path / "first.md"
     marks = ("method", "findings", "sections", "profile")
@@ -207,6 +208,29 @@ def test_a_cell_is_found_and_judged(published):
     interval, mean, holds = inside(tables, cell, np.full(40, 12.0))
     assert holds and mean == 12.0 and interval.low < 12 < interval.high
     assert not inside(tables, cell, np.full(40, 30.0))[2]
+
+
+def test_time_is_summed_from_the_curves_and_foretells_a_plan(published, capsys):
+    store = Store(published)
+    known, curves = [Cell(**entry["cell"]) for entry in store.entries()], store.read("curves.parquet")
+    seconds = sum(curve["seconds"].max() for curve in curves.values())
+    frames = sum(curve["frames"].max() for curve in curves.values())
+    assert len(curves) == 3 and spent(known, curves) == (3, frames, seconds)
+    row, said = time_text(known, curves).splitlines()[2], time_text(known, curves)
+    assert (
+        row.startswith(f"| MarketMaking-v0 | 3 | {frames / 1e6:.1f} M |") and f"{seconds / 3600:.2f} core-hours" in said
+    )
+    assert time_text(known[:0], curves) == "Nothing has been trained yet.\n"
+    longer = Cell("qsl/MarketMaking-v0", "PPO", seed=4, frames=36_000_000, worlds=40)
+    other = dataclasses.replace(longer, policy="SAC")
+    said = plan_text([*known, longer, other], [longer, other], known, curves)
+    assert "6 cells, 2 of them without a result, 2 to be trained on 72.0 million frames" in said
+    assert (
+        f" {36e6 / frames * seconds / 3600:.1f} core-hours" in said and "MarketMaking-v0/SAC (1 x 36 M frames)" in said
+    )
+    words = ["--plan", "--envs", "qsl/MarketMaking-v0", "--policies", "PPO", "--seeds", "1", "--out", str(published)]
+    assert cli.main(["benchmark", *words]) == 0
+    assert "1 cells, 1 of them without a result" in capsys.readouterr().out
 
 
 @pytest.mark.slow
