@@ -37,6 +37,9 @@ class ResidualVectorEnv(VectorWrapper):
         twin: a second copy of the environments, in which the base acts alone; its rewards are taken off.
     """
 
+    # of the class, for one whose arguments were refused: Gymnasium's finalizer closes that too
+    twin: VectorEnv | None = None
+
     def __init__(self, envs: VectorEnv, base: Scripted, reach: float, twin: VectorEnv | None = None) -> None:
         super().__init__(envs)
         mode = envs.metadata.get("autoreset_mode")

@@ -51,6 +51,9 @@ class TradingVectorEnv(NativeVectorEnv):
     realism: dict[str, bool] = dict.fromkeys(REALISM, True)
     """What is switched off is False."""
 
+    # of the class, for one whose arguments were refused: Gymnasium's finalizer closes that too
+    _renderer: Renderer | None = None
+
     def __init__(self, market: Market, role: Role, *,
                  autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP, max_episode_steps: int | None = None,
                  copy: bool = False, step_info: bool = False, stagger: bool = False,
@@ -61,7 +64,6 @@ class TradingVectorEnv(NativeVectorEnv):
         allowed = f"None or one of {', '.join(RENDER_MODES)}"
         require(render_mode is None or render_mode in RENDER_MODES, self, "render_mode", allowed, render_mode)
         self.render_mode = render_mode
-        self._renderer: Renderer | None = None
         limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
         require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
         self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)

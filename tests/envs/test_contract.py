@@ -167,6 +167,11 @@ def test_bad_arguments_are_named(arguments, words):
         MarketMakingVectorEnv(**{"num_envs": 1, **SMALL, **arguments}).reset(seed=0)
 
 
+def test_one_whose_arguments_were_refused_can_be_closed():
+    """Gymnasium's finalizer closes what its constructor left half made; an error there is told on the screen."""
+    MarketMakingVectorEnv.__new__(MarketMakingVectorEnv).close()
+
+
 def test_bad_actions_are_named_and_move_nothing():
     envs = make(2)
     envs.reset(seed=0)
