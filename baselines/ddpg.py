@@ -1,7 +1,7 @@
 """Deep deterministic policy gradient (Lillicrap et al. 2016) on a native vector environment, top to bottom.
 
 `python -m baselines.ddpg --help` lists the settings; `docs/training.md` lists every detail with its source. Stepping,
-remembering and logging are `baselines.off_policy`'s.
+remembering and logging are `baselines.learning.off_policy`'s.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from baselines.networks import Actor, ActorSpec, mlp
-from baselines.off_policy import OffPolicyArgs, Run, follow
-from baselines.replay_memory import Batch
+from baselines.learning.networks import Actor, ActorSpec, mlp
+from baselines.learning.off_policy import OffPolicyArgs, Run, follow
+from baselines.learning.replay_memory import Batch
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Deep Q-learning (Mnih et al. 2015) with double targets, on a native vector environment, top to bottom.
 
 `python -m baselines.dqn --help` lists the settings; `docs/training.md` lists every detail with its source. Stepping,
-remembering and logging are `baselines.off_policy`'s.
+remembering and logging are `baselines.learning.off_policy`'s.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from baselines.networks import Actor, ActorSpec
-from baselines.off_policy import OffPolicyArgs, Run, follow
-from baselines.replay_memory import Batch
-from baselines.rollouts import spec_of
+from baselines.learning.networks import Actor, ActorSpec
+from baselines.learning.off_policy import OffPolicyArgs, Run, follow
+from baselines.learning.replay_memory import Batch
+from baselines.learning.rollouts import spec_of
 from qsl_envs.errors import require
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from baselines.evaluation.quality import RECORDED, recorded_metrics, recorder_for
 from baselines.intervals import Estimate, bootstrap, paired_difference, verdict
 from baselines.policies.protocol import Policy
-from baselines.quality import RECORDED, recorded_metrics, recorder_for
 from qsl_envs.errors import require
 from qsl_envs.metrics.orders import inventory_statistics
 from qsl_envs.metrics.risk import max_drawdown, sharpe, sortino

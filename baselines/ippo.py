@@ -2,7 +2,7 @@
 
 `python -m baselines.ippo --help` lists the settings. Seats of a role share one network unless told otherwise; seats
 that are not to learn are played by policies that stay as they are. The losses are those of `ppo.py`, what happens
-between agents and markets is in `crowds.py`.
+between agents and markets is in `learning/crowds.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ import numpy as np
 import torch
 
 from baselines import ppo
-from baselines.crowds import CrowdCollector, CrowdRollout, Opponent, Party, make_crowd, parties_of, spec_of_role
-from baselines.film import film_crowd
-from baselines.networks import Actor
+from baselines.learning.crowds import (
+    CrowdCollector,
+    CrowdRollout,
+    Opponent,
+    Party,
+    make_crowd,
+    parties_of,
+    spec_of_role,
+)
+from baselines.learning.networks import Actor
+from baselines.learning.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
 from baselines.portable import save_actor
-from baselines.run_files import Log, ProgressLine, clock_text, read_tensors, write_tensors
+from baselines.reports.film import film_crowd
 from qsl_envs.errors import require
 
 

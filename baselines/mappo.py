@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from baselines import ippo, ppo
-from baselines.crowds import Party, spec_of_role
-from baselines.networks import ActorSpec, Moments, mlp
+from baselines.learning.crowds import Party, spec_of_role
+from baselines.learning.networks import ActorSpec, Moments, mlp
 
 
 @dataclass

@@ -142,7 +142,7 @@ def save_policy(folder: str | Path, kind: str, content: Mapping[str, Any], manif
         manifest: from `manifest_of`, with plain values beside.
     Returns: the folder.
     """
-    from baselines.run_files import commit, write_tensors
+    from baselines.learning.run_files import commit, write_tensors
 
     require(kind in kinds(), "save_policy", "kind", f"one of {', '.join(kinds())}", kind)
     folder = Path(folder)
@@ -224,15 +224,15 @@ def _load_scripted(folder: Path, manifest: dict[str, Any], env: Any, role: str |
 
 
 def _load_actor(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
-    from baselines.acting import NetworkPolicy
+    from baselines.learning.acting import NetworkPolicy
 
     actor = _read_actor(folder)
     return NetworkPolicy(actor, manifest.get("name", folder.name), sample=bool(manifest.get("sample", False)))
 
 
 def _read_actor(folder: Path) -> Any:
-    from baselines.networks import Actor, ActorSpec
-    from baselines.run_files import read_tensors
+    from baselines.learning.networks import Actor, ActorSpec
+    from baselines.learning.run_files import read_tensors
 
     content = read_tensors(folder / TENSORS)
     try:
@@ -244,15 +244,15 @@ def _read_actor(folder: Path) -> Any:
 
 
 def _load_sb3(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
-    from baselines.sb3_policy import load_sb3
+    from baselines.sb3.policy import load_sb3
 
     return load_sb3(folder, manifest)
 
 
 def _load_residual(folder: Path, manifest: dict[str, Any], env: Any, role: str | None) -> Any:
+    from baselines.learning.residual import ResidualPolicy
     from baselines.policies.desk import Desk
     from baselines.policies.library import build
-    from baselines.residual import ResidualPolicy
 
     for key in ("base", "base_parameters", "reach"):
         require(key in manifest, str(folder / MANIFEST), key, "told for a corrected policy", None, DataError)

@@ -1,7 +1,7 @@
 """PPO on a native vector environment, in one file, to be read from top to bottom.
 
 `python -m baselines.ppo --help` lists the settings; `docs/training.md` lists every detail with its source. What happens
-between agent and environment is in `rollouts.py`, the networks are in `networks.py`.
+between agent and environment is in `learning/rollouts.py`, the networks are in `learning/networks.py`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from baselines.cloning import imitate, teacher_of, watch
-from baselines.curriculum import Course, stages_of
-from baselines.film import film_trained
-from baselines.networks import Actor, ActorSpec, Moments, mlp
+from baselines.learning.cloning import imitate, teacher_of, watch
+from baselines.learning.curriculum import Course, stages_of
+from baselines.learning.networks import Actor, ActorSpec, Moments, mlp
+from baselines.learning.rollouts import Ahead, Collector, Rollout, envs_of, spec_of
+from baselines.learning.run_args import CorrectingArgs
+from baselines.learning.run_files import SEEDS_APART, Log, ProgressLine, clock_text, read_tensors, write_tensors
 from baselines.portable import load_actor, save_actor
-from baselines.rollouts import Ahead, Collector, Rollout, envs_of, spec_of
-from baselines.run_args import CorrectingArgs
-from baselines.run_files import SEEDS_APART, Log, ProgressLine, clock_text, read_tensors, write_tensors
+from baselines.reports.film import film_trained
 from qsl_envs.errors import require
 
 WATCHED = 30_000
@@ -72,7 +72,7 @@ class Args(CorrectingArgs):
     critic_updates: int = 0
     """first updates that fit the value only: a value that knows nothing would spoil a policy to start from"""
     curriculum: str = ""
-    """stages of the training, each with other options of the environment, as JSON or a file of it: `curriculum.py`"""
+    """stages of the training with other options of the environment, as JSON or a file: `learning/curriculum.py`"""
     overlap: bool = False
     """collect the next rollout in a second thread meanwhile; then the policy that collects is one update behind"""
     checkpoint_every: int = 50

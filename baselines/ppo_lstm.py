@@ -15,8 +15,8 @@ from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
 from baselines import ppo
-from baselines.networks import Actor, ActorSpec, Memory, Moments, linear, mlp
-from baselines.rollouts import Rollout, spec_of
+from baselines.learning.networks import Actor, ActorSpec, Memory, Moments, linear, mlp
+from baselines.learning.rollouts import Rollout, spec_of
 from qsl_envs.errors import require
 
 

@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al. 2018) on a native vector environment, to be read from top to bottom.
 
 `python -m baselines.sac --help` lists the settings; `docs/training.md` lists every detail with its source. Stepping,
-remembering and logging are `baselines.off_policy`'s.
+remembering and logging are `baselines.learning.off_policy`'s.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from baselines.networks import Actor, ActorSpec, gaussian_log_prob, squashed_parts
-from baselines.off_policy import OffPolicyArgs, Run, follow
-from baselines.replay_memory import Batch
+from baselines.learning.networks import Actor, ActorSpec, gaussian_log_prob, squashed_parts
+from baselines.learning.off_policy import OffPolicyArgs, Run, follow
+from baselines.learning.replay_memory import Batch
 
 
 @dataclass

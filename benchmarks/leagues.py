@@ -17,8 +17,8 @@ import pettingzoo
 import torch
 
 import qsl_envs  # noqa: F401  registers the environments
-from baselines.acting import NetworkPolicy
-from baselines.networks import Actor, ActorSpec
+from baselines.learning.acting import NetworkPolicy
+from baselines.learning.networks import Actor, ActorSpec
 from benchmarks.report import Row, main
 from leagues.match import Floor, MatchResult
 from leagues.players import FunctionPlayer, Player, PlayerSpec, seat_player

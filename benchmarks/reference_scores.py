@@ -25,11 +25,11 @@ import numpy as np
 import qsl_envs
 from baselines import tuned
 from baselines.evaluate import Worlds, bootstrap, evaluate
+from baselines.learning.run_files import commit
 from baselines.policies.desk import KINDS, Desk
 from baselines.policies.library import DESKS, POLICIES, build, names_for, roles_of
 from baselines.portable import hash_of
-from baselines.run_files import commit
-from baselines.tune_roles import Incumbent, Table
+from baselines.tuning.roles import Incumbent, Table
 from benchmarks.report import ROOT, replace_table
 from qsl_envs.front_door import LADDER
 

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         alpha = Alpha.load(args.check)
         print(f"{alpha}\n{alpha.program()}")
         return 0
-    from baselines.run_files import ProgressLine
+    from baselines.learning.run_files import ProgressLine
     from evolve.discovery import tables
     from evolve.discovery.discover import discover
     from evolve.discovery.page import read_parts, write_page

@@ -60,7 +60,7 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
     """Run a spec and its control into a folder, and report."""
     import yaml
 
-    from baselines.run_files import commit
+    from baselines.learning.run_files import commit
     from evolve.agents import AgentEvaluator
     from evolve.loop import Search
     from evolve.outcome import examine, table
@@ -107,7 +107,7 @@ def search(spec: Any, out: Path, args: argparse.Namespace) -> int:
 
 def go(search: Any, folder: Path, args: argparse.Namespace, name: str) -> None:
     """Run one search to its end, from its checkpoint where there is one and it is wanted."""
-    from baselines.run_files import Log, ProgressLine
+    from baselines.learning.run_files import Log, ProgressLine
 
     file = folder / "checkpoint.npz"
     if args.resume and file.is_file():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from baselines.report import STYLE
+from baselines.reports.page import STYLE
 
 
 class Page:

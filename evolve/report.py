@@ -60,7 +60,7 @@ def draw_front(file: Path, searches: Mapping[str, Search], found: Mapping[str, F
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from baselines.pictures import OTHER_COLORS, STYLE
+    from baselines.reports.pictures import OTHER_COLORS, STYLE
 
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 4.8), layout="constrained")
@@ -99,7 +99,7 @@ def draw_volume(file: Path, searches: Mapping[str, Search]) -> Path:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from baselines.pictures import OTHER_COLORS, STYLE
+    from baselines.reports.pictures import OTHER_COLORS, STYLE
 
     with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.6), layout="constrained")

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from baselines import ippo
-from baselines.acting import NetworkPolicy
-from baselines.cloning import imitate
-from baselines.crowds import CrowdCollector, make_crowd, parties_of, spec_of_role
-from baselines.networks import Actor
+from baselines.learning.acting import NetworkPolicy
+from baselines.learning.cloning import imitate
+from baselines.learning.crowds import CrowdCollector, make_crowd, parties_of, spec_of_role
+from baselines.learning.networks import Actor
 from baselines.ppo import Agent
 from leagues.imitation import watch
 from leagues.players import FunctionPlayer, Player

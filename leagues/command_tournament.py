@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Play, rate, report."""
     import dataclasses
 
-    from baselines.run_files import ProgressLine
+    from baselines.learning.run_files import ProgressLine
     from leagues.tournament import run_tournament
     from leagues.tournament_config import load_tournament
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines.cloning import STIR
-from baselines.keyed import mix_seats
+from baselines.learning.cloning import STIR
+from baselines.policies.keyed import mix_seats
 from baselines.policies.protocol import Policy
 
 

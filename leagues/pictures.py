@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from baselines.pictures import GRID, INK, PALE, STYLE
+from baselines.reports.pictures import GRID, INK, PALE, STYLE
 from leagues.tables import Standings
 
 COLORS = ("#1769aa", "#c2452d", "#0f8b6d", "#d98200", "#6a3fb5", "#00a0b0", "#8a6d3b", "#b3306b", "#7b8b00", "#4a5a6a")

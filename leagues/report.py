@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from baselines.report import STYLE
-from baselines.run_files import commit
+from baselines.learning.run_files import commit
+from baselines.reports.page import STYLE
 from leagues.match_log import read_log
 from leagues.pictures import draw_race, draw_ratings, draw_scores
 from leagues.results import Contest, contests_of

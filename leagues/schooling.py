@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from baselines import ippo, mappo
-from baselines.cloning import imitate
-from baselines.crowds import make_crowd, spec_of_role
-from baselines.networks import Actor
-from baselines.run_files import ProgressLine
+from baselines.learning.cloning import imitate
+from baselines.learning.crowds import make_crowd, spec_of_role
+from baselines.learning.networks import Actor
+from baselines.learning.run_files import ProgressLine
 from leagues.arena import SEEDS_APART
 from leagues.imitation import watch
 from leagues.players import PlayerSpec, seat_player

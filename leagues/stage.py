@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import qsl_envs
-from baselines.keyed import mix_seats
+from baselines.policies.keyed import mix_seats
 from qsl_envs.errors import require
 from qsl_envs.registration import MARL_ENVIRONMENTS
 from qsl_envs.settings import check_types, config_hash

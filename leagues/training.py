@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from baselines.run_files import ProgressLine
+from baselines.learning.run_files import ProgressLine
 from leagues import matchmaking
 from leagues.judging import judge
 from leagues.matchmaking import MAIN, Member, schedule

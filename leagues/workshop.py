@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from baselines import ippo
+from baselines.learning.run_files import Log, Pace, read_tensors, write_tensors
 from baselines.portable import save_actor
-from baselines.run_files import Log, Pace, read_tensors, write_tensors
 from leagues.arena import Arena, Session, Student
 from leagues.match import Floor
 from leagues.matchmaking import Member

@@ -38,8 +38,9 @@ EXIT_BROKEN_PIPE = 141
 
 def commands() -> dict[str, str]:
     """Every subcommand that is installed: name -> module. A built-in name cannot be taken by an entry point."""
-    found = {point.name: point.value for point in metadata.entry_points(group="qsl.commands")}
-    return {name: module for name, module in {**found, **BUILT_IN}.items() if _source_of(module) is not None}
+    points = metadata.entry_points(group="qsl.commands")
+    found = {point.name: point.value for point in points if _source_of(point.value) is not None}
+    return {**found, **BUILT_IN}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from baselines.oracle import Optimal
 from baselines.policies.arbitrage import Consensus, CrossVenueArbitrage
 from baselines.policies.desk import ARBITRAGE, CHOICE, EXECUTION, MODEL, QUOTES, ROUTING, TARGET, Desk
 from baselines.policies.direction import SignalFollower, SignalThreshold
 from baselines.policies.execution import AlmgrenChriss, Pov, Twap, Vwap
 from baselines.policies.makers import AvellanedaStoikov, FixedSpread, Glft, InventorySkew
+from baselines.policies.oracle import Optimal
 from baselines.policies.plain import DoNothing, Random
 from baselines.policies.protocol import Policy, Scripted
 from baselines.policies.routing import Router

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from baselines.keyed import even
 from baselines.policies.desk import ARBITRAGE, CHOICE, KINDS, MODEL, QUOTES, TARGET
+from baselines.policies.keyed import even
 from baselines.policies.protocol import Scripted
 
 

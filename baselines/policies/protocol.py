@@ -25,7 +25,7 @@ class Policy(Protocol):
 
     def reset(self, seeds: np.ndarray) -> None:
         """A new block of worlds begins; int64 (n,) key all that it draws. For agents of one world the caller mixes
-        world and seat (`baselines.keyed.mix_seats`). What was remembered is forgotten.
+        world and seat (`baselines.policies.keyed.mix_seats`). What was remembered is forgotten.
         """
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ class Scripted:
     def forget(self, rows: np.ndarray) -> None:
         """New episodes begin in these rows, bool (n,), while the others go on: nothing to forget."""
 
-    # --- what a learner may change of it (`baselines.residual`)
+    # --- what a learner may change of it (`baselines.learning.residual`)
 
     @property
     def corrections(self) -> tuple[str, ...]:

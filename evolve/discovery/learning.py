@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from baselines.acting import NetworkPolicy
 from baselines.evaluate import Worlds, evaluate
 from baselines.intervals import bootstrap
+from baselines.learning.acting import NetworkPolicy
+from baselines.learning.rollouts import make_envs
 from baselines.policies.desk import Desk
 from baselines.ppo import Args, train
-from baselines.rollouts import make_envs
 from evolve.alpha import Alpha
 from evolve.discovery.discover import DiscoverConfig, compare_starts
 from evolve.distill import distill

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from baselines.report import STYLE, plain_table
+from baselines.reports.page import STYLE, plain_table
 from evolve.discovery import tables
 from evolve.discovery.tables import Table
 

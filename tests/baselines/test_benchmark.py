@@ -10,13 +10,14 @@ import sys
 import numpy as np
 import pytest
 
-from baselines import benchmark, cells, tuned
-from baselines.benchmark import BUDGETS, PROOF, Store, plan, run_cells
-from baselines.benchmark_page import Tables, inside, parse_cell, realism_rows, write_page
-from baselines.benchmark_time import plan_text, spent, time_text
-from baselines.cells import LEARNERS, METRICS, Cell, run_cell
-from baselines.command_train import kind_of
+from baselines import tuned
+from baselines.commands.train import kind_of
 from baselines.evaluate import evaluate
+from baselines.tables import benchmark, cells
+from baselines.tables.benchmark import BUDGETS, PROOF, Store, plan, run_cells
+from baselines.tables.cells import LEARNERS, METRICS, Cell, run_cell
+from baselines.tables.page import Tables, inside, parse_cell, realism_rows, write_page
+from baselines.tables.times import plan_text, spent, time_text
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
 from qsl_envs.registration import ENVIRONMENTS

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from baselines import sac
-from baselines.command_train import SB3_TRAINERS, TRAINERS, kind_of, listing, settings_of, trainer_of
-from baselines.sb3_runner import ALGORITHMS, Args
+from baselines.commands.train import SB3_TRAINERS, TRAINERS, kind_of, listing, settings_of, trainer_of
+from baselines.sb3.runner import ALGORITHMS, Args
 from qsl_envs.cli import main
 from qsl_envs.errors import ConfigError
 from tests.baselines.test_run_files import stand_in

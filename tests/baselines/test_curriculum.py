@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import ppo, rollouts
-from baselines.acting import NetworkPolicy
-from baselines.cloning import imitate, watch
-from baselines.curriculum import Course, Stage, stages_of
-from baselines.networks import Actor, ActorSpec
+from baselines import ppo
+from baselines.learning import rollouts
+from baselines.learning.acting import NetworkPolicy
+from baselines.learning.cloning import imitate, watch
+from baselines.learning.curriculum import Course, Stage, stages_of
+from baselines.learning.networks import Actor, ActorSpec
+from baselines.learning.rollouts import make_envs
 from baselines.ppo import Args, train
-from baselines.rollouts import make_envs
 from qsl_envs.errors import ConfigError
 from tests.baselines.toys import Corridor, Shop, Steering
 

@@ -7,12 +7,14 @@ import json
 import gymnasium
 import pytest
 
-from baselines import demo, demo_setting, sweep
+from baselines.commands import demo
+from baselines.demo import setting as demo_setting
+from baselines.demo import sweep
 from qsl_envs import cli
 
 
 def test_it_is_a_command():
-    assert cli.commands()["demo"] == "baselines.demo"
+    assert cli.commands()["demo"] == "baselines.commands.demo"
 
 
 def test_bad_arguments_are_named(capsys, tmp_path):

@@ -12,7 +12,7 @@ from baselines.evaluate import METRICS, RECORDED, Worlds, bootstrap, evaluate, p
 from baselines.policies.desk import Desk
 from baselines.policies.makers import FixedSpread, InventorySkew
 from baselines.policies.plain import DoNothing, Random
-from baselines.tune import load_tuned, measure_sigma, save_tuned, tune
+from baselines.tuning.tune import load_tuned, measure_sigma, save_tuned, tune
 from qsl_envs.registration import ENVIRONMENTS
 from tests.baselines.toys import Shop, Steering
 

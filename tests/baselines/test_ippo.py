@@ -10,7 +10,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 from baselines import ippo, mappo
-from baselines.crowds import CrowdCollector, make_crowd, parties_of
+from baselines.learning.crowds import CrowdCollector, make_crowd, parties_of
 from baselines.portable import load_policy
 from qsl_envs.errors import ConfigError
 from tests.baselines.toys_seats import Crowd

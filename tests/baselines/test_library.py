@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import qsl_envs
-from baselines.keyed import mix_seats
 from baselines.policies.desk import Desk
+from baselines.policies.keyed import mix_seats
 from baselines.policies.library import DESKS, POLICIES, build, candidates, names_for, roles_of
 from baselines.policies.search import Span, open_ends, points, radical_inverse
 from qsl_envs.errors import ConfigError

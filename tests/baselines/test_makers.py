@@ -12,7 +12,7 @@ import qsl_envs  # noqa: F401  registers the environments
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, candidates
 from baselines.policies.makers import AvellanedaStoikov, FixedSpread, Glft, InventorySkew
-from baselines.tune import tunable
+from baselines.tuning.tune import tunable
 from qsl_envs.errors import ConfigError
 from qsl_envs.participants.quotes import as_quotes, base_spread, glft_offsets, glft_slope
 from tests.baselines.toys import Shop, Steering

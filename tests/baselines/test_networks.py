@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.networks import Actor, ActorSpec, Moments, Tanh, squashed_parts
+from baselines.learning.networks import Actor, ActorSpec, Moments, Tanh, squashed_parts
 from qsl_envs.errors import ConfigError
 
 SPECS = [

@@ -10,11 +10,11 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 from baselines import ddpg, dqn, sac
-from baselines.networks import Actor, ActorSpec
-from baselines.off_policy import OffPolicyArgs, Run, follow
+from baselines.learning.networks import Actor, ActorSpec
+from baselines.learning.off_policy import OffPolicyArgs, Run, follow
+from baselines.learning.replay_memory import Batch
+from baselines.learning.run_files import read_tensors
 from baselines.portable import load_policy, read_manifest
-from baselines.replay_memory import Batch
-from baselines.run_files import read_tensors
 from qsl_envs.errors import ConfigError
 from tests.baselines.toys import Corridor, Salary, Shifts, Steering
 

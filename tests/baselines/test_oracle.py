@@ -9,9 +9,9 @@ from scipy.linalg import expm
 
 import qsl_envs  # noqa: F401  registers the environments
 from baselines.evaluate import Worlds, evaluate
-from baselines.oracle import Optimal, certainty_equivalent, neutral_offset, optimum
 from baselines.policies.desk import Desk
 from baselines.policies.library import build
+from baselines.policies.oracle import Optimal, certainty_equivalent, neutral_offset, optimum
 from qsl_envs.front_door import LADDER
 from qsl_envs.participants.quotes import glft_table
 from qsl_envs.theory.as_model import AsModel

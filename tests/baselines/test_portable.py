@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import keyed, portable
-from baselines.acting import BLOCK, NetworkPolicy, export_torchscript
-from baselines.networks import Actor, ActorSpec
+from baselines import portable
+from baselines.learning.acting import BLOCK, NetworkPolicy, export_torchscript
+from baselines.learning.networks import Actor, ActorSpec
+from baselines.policies import keyed
 from qsl_envs.errors import ConfigError, DataError
 from tests.baselines.toys import Shop, Steering
 

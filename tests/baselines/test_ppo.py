@@ -9,11 +9,11 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 
-from baselines.cloning import clone
-from baselines.networks import ActorSpec
+from baselines.learning.cloning import clone
+from baselines.learning.networks import ActorSpec
+from baselines.learning.rollouts import final_rows
 from baselines.portable import load_actor, load_policy
 from baselines.ppo import Agent, Args, Batch, advantages_of, improve, train
-from baselines.rollouts import final_rows
 from qsl_envs.errors import ConfigError
 from tests.baselines.toys import Corridor, Salary, Shifts, Shop, Steering
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.acting import NetworkPolicy
+from baselines.learning.acting import NetworkPolicy
 from baselines.ppo import Args, train
 from tests.baselines.toys import Steering
 

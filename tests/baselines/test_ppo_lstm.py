@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from baselines import ppo, ppo_lstm
-from baselines.networks import ActorSpec
+from baselines.learning.networks import ActorSpec
+from baselines.learning.rollouts import Rollout
 from baselines.portable import load_policy
-from baselines.rollouts import Rollout
 from tests.baselines.toys import Recall, Steering
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from baselines.evaluate import RECORDED, Worlds, evaluate
+from baselines.evaluation.quality import recorded_metrics, recorder_for
 from baselines.policies.desk import Desk
 from baselines.policies.makers import InventorySkew
 from baselines.policies.plain import DoNothing
-from baselines.quality import recorded_metrics, recorder_for
 from qsl_envs.market.events import Kind
 
 SESSION_NS = 8_000_000_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.replay_memory import Batch, ReplayMemory
+from baselines.learning.replay_memory import Batch, ReplayMemory
 from qsl_envs.errors import ConfigError
 
 

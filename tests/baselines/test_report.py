@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from baselines.evaluate import METRICS, Worlds, evaluate
-from baselines.pictures import draw_book, draw_episode, draw_learning, draw_results
 from baselines.policies.desk import Desk
 from baselines.policies.makers import FixedSpread, InventorySkew
 from baselines.policies.plain import DoNothing
-from baselines.report import Report, finding, html_table, text_table, write_report
-from baselines.trace import watch
+from baselines.reports.page import Report, finding, html_table, text_table, write_report
+from baselines.reports.pictures import draw_book, draw_episode, draw_learning, draw_results
+from baselines.reports.trace import watch
 from tests.baselines.toys import Shop
 
 DESK = Desk.of(Shop(1))

@@ -9,16 +9,16 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 from baselines import ddpg, ppo, ppo_lstm, sac
-from baselines.benchmark import PROOF
-from baselines.cloning import teacher_of
-from baselines.command_train import settings_of
-from baselines.episodes import EARNED
+from baselines.commands.train import settings_of
+from baselines.learning.cloning import teacher_of
+from baselines.learning.episodes import EARNED
+from baselines.learning.presets import PRESETS
+from baselines.learning.residual import ResidualPolicy, ResidualVectorEnv
+from baselines.learning.rollouts import envs_of
 from baselines.policies.desk import Desk
 from baselines.policies.library import build, names_for
 from baselines.portable import load_actor, load_policy, read_manifest
-from baselines.presets import PRESETS
-from baselines.residual import ResidualPolicy, ResidualVectorEnv
-from baselines.rollouts import envs_of
+from baselines.tables.benchmark import PROOF
 from qsl_envs.errors import ConfigError
 
 SHORT = {"session_ns": 3_000_000_000}

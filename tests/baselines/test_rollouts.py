@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import qsl_envs  # noqa: F401  registers the environments
+from baselines.learning.rollouts import Collector, make_envs, spec_of
 from baselines.ppo import Agent
-from baselines.rollouts import Collector, make_envs, spec_of
 from qsl_envs.errors import ConfigError
 from tests.baselines.toys import Shifts, Shop, Steering
 

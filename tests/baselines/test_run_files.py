@@ -9,9 +9,9 @@ import types
 import numpy as np
 import pytest
 
-from baselines.episodes import Episodes, step_discounts
-from baselines.film import PICTURES, episode_pictures, write_gif
-from baselines.run_files import Log, Pace
+from baselines.learning.episodes import Episodes, step_discounts
+from baselines.learning.run_files import Log, Pace
+from baselines.reports.film import PICTURES, episode_pictures, write_gif
 from tests.baselines.toys import Shifts, Shop
 
 SETTINGS = {"tensorboard": False, "track": False, "wandb_project": "p", "resume": False, "seed": 3}
@@ -100,7 +100,7 @@ def test_a_tracked_run_keeps_settings_rows_an_episode_and_its_model(tmp_path, mo
 
 def test_the_pace_tells_how_long_it_still_takes(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("baselines.run_files.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("baselines.learning.run_files.time.perf_counter", lambda: now[0])
     pace = Pace(total_frames=1_000_000, first_frames=200_000, seconds=7.0)
     now[0] += 10.0
     assert pace.seconds() == 17.0

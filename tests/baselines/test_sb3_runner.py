@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from baselines import sb3_runner
 from baselines.portable import load_policy, read_manifest
-from baselines.sb3_runner import ALGORITHMS, Args, train
+from baselines.sb3 import runner as sb3_runner
+from baselines.sb3.runner import ALGORITHMS, Args, train
 from qsl_envs.errors import ConfigError
 from tests.baselines.test_off_policy import Riccati, quiet, returns_of
 from tests.baselines.toys import Corridor, Salary, Shifts, Steering

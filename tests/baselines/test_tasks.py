@@ -9,11 +9,11 @@ import pytest
 
 from baselines import portable
 from baselines.evaluate import METRICS, RECORDED, evaluate
-from baselines.one_seat import SeatVectorEnv
-from baselines.results import read_results, write_results
-from baselines.summary import markdown_of, metric_rows, score_rows, text_of
-from baselines.tasks import NOTHING, Task, read_words, run_all
-from baselines.variations import with_fees, with_impact, with_latency, with_size
+from baselines.evaluation.one_seat import SeatVectorEnv
+from baselines.evaluation.results import read_results, write_results
+from baselines.evaluation.summary import markdown_of, metric_rows, score_rows, text_of
+from baselines.evaluation.tasks import NOTHING, Task, read_words, run_all
+from baselines.evaluation.variations import with_fees, with_impact, with_latency, with_size
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
 from qsl_envs.registration import MARL_ENVIRONMENTS, make_marl_vec

@@ -10,14 +10,14 @@ import pytest
 import qsl_envs
 from baselines import tuned
 from baselines.evaluate import Worlds, evaluate
-from baselines.keyed import mix_seats
+from baselines.evaluation.seats import METRICS, play
 from baselines.policies.desk import Desk
+from baselines.policies.keyed import mix_seats
 from baselines.policies.library import build, candidates
 from baselines.policies.makers import InventorySkew
 from baselines.policies.search import Span
-from baselines.seats import METRICS, play
-from baselines.tune import load_tuned, outcomes
-from baselines.tune_roles import Table
+from baselines.tuning.roles import Table
+from baselines.tuning.tune import load_tuned, outcomes
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
 from tests.baselines.toys import Shop

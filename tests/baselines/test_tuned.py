@@ -7,9 +7,9 @@ import re
 import pytest
 
 from baselines import tuned
+from baselines.evaluation.tasks import Task
 from baselines.policies.library import DESKS, POLICIES, names_for
 from baselines.portable import hash_of
-from baselines.tasks import Task
 from benchmarks import reference_scores
 from qsl_envs.front_door import LADDER
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS

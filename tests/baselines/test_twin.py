@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines.twin import measure, sessions, task_options, twin_options
+from baselines.demo.twin import measure, sessions, task_options, twin_options
 from qsl_envs.engine.constants import BUY, SELL
 from qsl_envs.errors import DataError
 from qsl_envs.replay.lobster import BookRows, LobsterDay, Messages, read_day

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import qsl_envs
-from baselines.networks import Actor, ActorSpec
+from baselines.learning.networks import Actor, ActorSpec
 from baselines.portable import save_actor, save_policy
 from leagues.players import PlayerSpec, known_kinds, load_object, require_role, seat_player
 from leagues.pool import Pool, digest_of

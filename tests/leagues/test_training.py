@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.run_files import read_tensors
+from baselines.learning.run_files import read_tensors
 from leagues.arena import Arena, Student
 from leagues.judging import cycles, spaced
 from leagues.players import seat_player

@@ -1,0 +1,1 @@
+"""To be looked at: pictures, films, and one self-contained page."""
