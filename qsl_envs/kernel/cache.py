@@ -285,6 +285,8 @@ class _KernelCache(FunctionCache):
         return found
 
     def save_overload(self, sig, data) -> None:
+        if not _can_be_found_again(data):
+            return
         try:
             super().save_overload(sig, data)
         except OSError as error:
@@ -318,6 +320,16 @@ def _identity(value):
         function = value.py_func
         return function.__module__, function.__qualname__, function.__code__.co_code, value._cache.stamp
     return value
+
+
+def _can_be_found_again(result: CompileResult) -> bool:
+    """True if every module whose globals the code reads is imported: whoever loads the code looks for them by name.
+
+    What is run from a file without being imported from it (`exec`, `runpy`, a module that was never put into
+    `sys.modules`) has no such name.
+    """
+    environments = (result.environment, *result._find_referenced_environments())
+    return all(environment.globals.get("__name__") in sys.modules for environment in environments)
 
 
 def _entry_args(sig) -> tuple:

@@ -26,8 +26,10 @@ def open_day(data: EventTable | str | PathLike[str] | None) -> EventTable:
         return data
     if data is None:
         return _sample()
+    allowed = "an EventTable or the path of a file"
+    require(isinstance(data, (str, PathLike)), "open_day", "data", allowed, data)
     path = Path(data).resolve()
-    require(path.is_file(), "open_day", "data", "an EventTable or the path of a file", str(data))
+    require(path.is_file(), "open_day", "data", allowed, str(data))
     return _read(path, path.stat().st_mtime_ns)
 
 

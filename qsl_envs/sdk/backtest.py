@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from numbers import Integral
 from os import PathLike
 from typing import Any
 
@@ -14,7 +15,15 @@ from qsl_envs.market.market import Market
 from qsl_envs.market.recorded import day_market
 from qsl_envs.replay.events import EventTable
 from qsl_envs.replay.files import open_day
-from qsl_envs.sdk.run import StrategyRun, run_strategies, seated
+from qsl_envs.sdk.run import (
+    StrategyRun,
+    check_counts,
+    check_strategies,
+    check_strategy,
+    check_times,
+    run_strategies,
+    seated,
+)
 from qsl_envs.sdk.strategy import Strategy
 
 
@@ -53,10 +62,19 @@ def backtest(
     stamps = day.rows["ts_ns"]
     start = int(stamps[0]) if start_ns is None else start_ns
     end = int(stamps[-1]) if end_ns is None else end_ns
+    for field, ns in {"start_ns": start, "end_ns": end}.items():
+        require(isinstance(ns, Integral), "backtest", field, "None, or a whole number of ns after midnight", ns)
+    check_times("backtest", sample_ns=sample_ns)
+    check_counts("backtest", seed=seed, record=record)
     inside = f"before end_ns, in [{stamps[0]}, {stamps[-1]}]"
     require(stamps[0] <= start < end, "backtest", "start_ns", inside, start)
     require(end <= stamps[-1], "backtest", "end_ns", f"after start_ns, at most {stamps[-1]}", end)
     full = dataclasses.replace(market_config(day_market(day), config, end - start), templates=1)
-    strategies = strategy if isinstance(strategy, Mapping) else {full.participants[0].name: strategy}
+    if isinstance(strategy, Mapping):
+        strategies = strategy
+    else:
+        check_strategy("backtest", "strategy", strategy)
+        strategies = {full.participants[0].name: strategy}
+    check_strategies("backtest", strategies, full)
     market = Market(seated(full, strategies), 1, seed=seed, day=day, day_start_ns=start, day_end_ns=end, record=record)
     return run_strategies(strategies, market=market, sample_ns=sample_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ class StrategyRun:
 
 def run_strategy(strategy: Strategy, config: MarketConfig | None = None, **settings: Any) -> StrategyRun:
     """Let one strategy trade as the first agent of a market; see `run_strategies`."""
-    config = MarketConfig() if config is None else config
+    check_strategy("run_strategy", "strategy", strategy)
+    config = market_of("run_strategy", config)
     require(len(config.participants) > 0, config, "participants", "at least one, the strategy's", 0)
     return run_strategies({config.participants[0].name: strategy}, config, **settings)
 
@@ -111,14 +113,18 @@ def run_strategies(
             moves no order.
         market: a `Market` of one replica to run in instead, made with `seated(config, strategies)`; it is reset.
     Returns: a `StrategyRun`.
-    Raises: ParticipantError that names the strategy, the callback and the time, when a callback raises.
+    Raises: ConfigError naming the argument; ParticipantError that names the strategy, the callback and the time, when a
+        callback raises.
     """
+    settings = market.config if isinstance(market, Market) else market_of("run_strategies", config)
+    check_strategies("run_strategies", strategies, settings)
+    check_times("run_strategies", until_ns=until_ns, sample_ns=sample_ns)
+    check_counts("run_strategies", seed=seed)
     if market is None:
-        market = Market(seated(MarketConfig() if config is None else config, strategies), 1, seed=seed, split=split)
-    names = [p.name for p in market.config.participants]
-    unknown = [name for name in strategies if name not in names]
-    require(not unknown, "run_strategies", "strategies", f"of agents among {names}", unknown)
-    require(sample_ns is None or sample_ns > 0, "run_strategies", "sample_ns", "None, or > 0 ns", sample_ns)
+        market = Market(seated(settings, strategies), 1, seed=seed, split=split)
+    require(isinstance(market, Market), "run_strategies", "market", "a Market of one replica, or None", market)
+    require(market.num_replicas == 1, "run_strategies", "market.num_replicas", "1", market.num_replicas)
+    names = [p.name for p in settings.participants]
     market.reset()
     seats = {names.index(name): Seat(market, names.index(name), strategy) for name, strategy in strategies.items()}
     run = live(market.arrays.runs, 0)
@@ -147,6 +153,40 @@ def run_strategies(
     kind = np.dtype([("ts_ns", "i8"), ("gain", "f8"), ("inventory", "i8", (symbols,)), ("mark", "f8", (symbols,))])
     paths = {name: np.array(rows, kind) for name, rows in samples.items()}
     return StrategyRun(market, {name: accounts_of(market, name) for name in strategies}, int(run["now_ns"]), paths)
+
+
+def market_of(owner: str, config: MarketConfig | None) -> MarketConfig:
+    """The settings of a market, the default ones for None."""
+    require(config is None or isinstance(config, MarketConfig), owner, "config", "a MarketConfig, or None", config)
+    return MarketConfig() if config is None else config
+
+
+def check_strategy(owner: str, field: str, strategy: object) -> None:
+    """Raise a ConfigError for what cannot be called as a strategy: a class, too."""
+    require(isinstance(strategy, Strategy), owner, field, "a Strategy (an object, not its class)", strategy)
+
+
+def check_strategies(owner: str, strategies: object, config: MarketConfig) -> None:
+    """Raise a ConfigError unless these are strategies of agents of that market."""
+    names = [agent.name for agent in config.participants]
+    require(isinstance(strategies, Mapping), owner, "strategies", "a mapping of agents to strategies", strategies)
+    unknown = [name for name in strategies if name not in names]
+    require(not unknown, owner, "strategies", f"of agents among {names}", unknown)
+    for name, strategy in strategies.items():
+        check_strategy(owner, f"strategies[{name!r}]", strategy)
+
+
+def check_counts(owner: str, **counts: int) -> None:
+    """Raise a ConfigError unless each is a whole number from 0 on."""
+    for field, count in counts.items():
+        require(isinstance(count, Integral) and count >= 0, owner, field, "a whole number >= 0", count)
+
+
+def check_times(owner: str, **times: int | None) -> None:
+    """Raise a ConfigError unless each is None or a whole number of ns above 0."""
+    for field, ns in times.items():
+        holds = ns is None or (isinstance(ns, Integral) and ns > 0)
+        require(holds, owner, field, "None, or a whole number of ns > 0", ns)
 
 
 def accounts_of(market: Market, name: str) -> tuple[dict[str, int], ...]:

@@ -37,6 +37,18 @@ CALLEE = """
     def add(a, b):
         return a + b
 """
+OWN = """
+    from qsl_envs.kernel.jit import kernel
+    STEP = 2
+
+    @kernel
+    def total(n):
+        return n + STEP
+"""
+TELL = """
+    import json
+    print(json.dumps({"value": value, "compiled": COUNTS.compiled, "loaded": COUNTS.loaded}))
+"""
 RUN = """
     import json
     from qsl_envs.kernel.cache import COUNTS
@@ -68,7 +80,8 @@ def write(path: Path, text: str) -> None:
 
 
 def start(folder: Path, code: str = RUN, **env: str) -> subprocess.Popen:
-    settings = {"QSL_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join((str(folder), str(ROOT)))
+    settings = {"QSL_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         cwd=folder,
@@ -251,6 +264,41 @@ def test_a_damaged_file_is_compiled_again(rooms):
     assert (again["value"], again["compiled"]) == (6, 2)
     assert "compiling it again" in again["stderr"]
     assert run(rooms)["compiled"] == 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+        import runpy
+        from qsl_envs.kernel.cache import COUNTS
+        value = runpy.run_path("elsewhere/own.py")["total"](4)
+        """,
+        """
+        from importlib.util import module_from_spec, spec_from_file_location
+        from qsl_envs.kernel.cache import COUNTS
+        spec = spec_from_file_location("own_rules", "elsewhere/own.py")
+        spec.loader.exec_module(own := module_from_spec(spec))
+        value = own.total(4)
+        """,
+        """
+        from qsl_envs.kernel.cache import COUNTS
+        from qsl_envs.kernel.jit import kernel
+        names = {"kernel": kernel, "__name__": "a_notebook"}
+        exec("@kernel\\ndef total(n):\\n    return n + 2", names)
+        value = names["total"](4)
+        """,
+    ],
+    ids=["run from a path", "a module that is not registered", "a text"],
+)
+def test_what_cannot_be_imported_again_is_not_kept_and_nothing_is_said(rooms, code):
+    write(rooms / "elsewhere" / "own.py", OWN)
+    code = textwrap.dedent(code) + textwrap.dedent(TELL)
+    for _ in range(2):
+        told = run(rooms, code)
+        assert (told["value"], told["compiled"], told["loaded"]) == (6, 1, 0)
+        assert "Warning" not in told["stderr"]
+    assert not list((rooms / "cache").rglob("*.nbc"))
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from qsl_envs.market.market import Market
 from qsl_envs.market.world import make_template
 from qsl_envs.participants import participant
 from qsl_envs.participants.orders import quote, rest
-from qsl_envs.sdk import Strategy, run_strategies, run_strategy
+from qsl_envs.sdk import Strategy, backtest, run_strategies, run_strategy
 from tests.market.worlds import FLOW, LOOSE, MS, SECOND, link, small
 from tests.market.worlds import participant as agent
 
@@ -222,3 +222,36 @@ def test_several_strategies_trade_beside_each_other_and_a_run_is_its_seed():
     assert run(1) != run(2)
     with pytest.raises(ConfigError, match="strategies"):
         run_strategies({"c": Diary()}, small())
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (lambda: run_strategy("x"), "run_strategy.strategy must be a Strategy .*, was 'x'"),
+        (lambda: run_strategy(Diary), "run_strategy.strategy must be a Strategy .*Diary"),
+        (
+            lambda: run_strategy(Diary(), {"session_ns": 5}),
+            "run_strategy.config must be a MarketConfig, or None, was {",
+        ),
+        (lambda: run_strategies([Diary()]), "run_strategies.strategies must be a mapping"),
+        (lambda: run_strategies({"agent": None}), r"run_strategies.strategies\['agent'\] must be a Strategy"),
+        (lambda: run_strategy(Diary(), sample_ns="1s"), "run_strategies.sample_ns must be .*, was '1s'"),
+        (lambda: run_strategy(Diary(), until_ns=-1), "run_strategies.until_ns must be .*, was -1"),
+        (lambda: run_strategy(Diary(), seed="a"), "run_strategies.seed must be a whole number >= 0, was 'a'"),
+        (lambda: run_strategy(Diary(), market="m"), "run_strategies.market must be a Market of one replica"),
+        (lambda: backtest("x"), "backtest.strategy must be a Strategy"),
+        (lambda: backtest({"b": Diary()}), r"backtest.strategies must be of agents among \['agent'\], was \['b'\]"),
+        (lambda: backtest(Diary(), 5), "open_day.data must be an EventTable or the path of a file, was 5"),
+        (lambda: backtest(Diary(), end_ns=1.5), "backtest.end_ns must be .*, was 1.5"),
+        (lambda: backtest(Diary(), record=-1), "backtest.record must be a whole number >= 0, was -1"),
+        (lambda: backtest(Diary(), sample_ns=0), "backtest.sample_ns must be"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_named_before_anything_runs(run, words):
+    with pytest.raises(ConfigError, match=words):
+        run()
+
+
+def test_a_market_of_several_worlds_is_no_place_for_a_strategy():
+    with pytest.raises(ConfigError, match=r"run_strategies.market.num_replicas must be 1, was 2"):
+        run_strategies({"agent": Diary()}, market=Market(small(), 2))
