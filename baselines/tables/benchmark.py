@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from baselines.commands.train import kind_of
 from baselines.evaluation.tasks import has_tuned
 from baselines.learning.run_files import commit
+from baselines.learning.trainers import kind_of
 from baselines.policies.library import roles_of
 from baselines.tables.cells import CURVE, LEARNERS, METRICS, ON_BEST, Cell, Outcome, run_cell, scripted_names
 from qsl_envs.errors import DataError, require, require_extra

@@ -171,7 +171,7 @@ class Learner(NamedTuple):
     train: Callable[[Cell, Path], list[dict[str, float]]]
     """function of (cell, folder) that writes `policy/` there and returns the curve's rows"""
     kinds: tuple[str, ...]
-    """kinds of environments that it fits, as in `baselines.commands.train.KINDS`"""
+    """kinds of environments that it fits, as in `baselines.learning.trainers.KINDS`"""
     corrects: str = ""
     """algorithm by which it learns to correct the best tuned scripted policy; empty: it does not"""
     settings: Mapping[str, Any] = {}

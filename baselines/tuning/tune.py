@@ -197,12 +197,3 @@ def save_tuned(path: Path, found: Mapping[str, Tuned], about: Mapping[str, Any])
     text = f'{{\n "about": {{\n{lines}\n }},\n "policies": {{\n' + ",\n".join(parts) + "\n }\n}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def load_tuned(path: Path) -> dict[str, Tuned]:
-    """Read what `save_tuned` wrote."""
-    content = json.loads(path.read_text(encoding="utf-8"))["policies"]
-    return {
-        name: Tuned(name, one["parameters"], one["tries"], one["validation"], one["at_ends"])
-        for name, one in content.items()
-    }

@@ -67,16 +67,3 @@ def transit_ns(links, longs, link, skey, index, ts_ns):
     if law == 0:
         return delay_ns
     return delay_ns + jitter_from_bits(law, row.scale_ns, row.law_shape, row.unit_max, row.jitter_max_ns, bits)
-
-
-@kernel(inline=True)
-def keep_order(links, link, longs, cell, arrival_ns):
-    """The arrival on a FIFO link: not before the previous one, which `longs[cell]` holds and which this one becomes.
-
-    On a link that is not FIFO the arrival is returned as it is. Call it in sending order, for messages that arrive.
-    """
-    if links[link].fifo != 0:
-        if arrival_ns < longs[cell]:
-            arrival_ns = int(longs[cell])
-        longs[cell] = arrival_ns
-    return arrival_ns

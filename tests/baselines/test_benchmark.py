@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from baselines import tuned
-from baselines.commands.train import kind_of
 from baselines.evaluate import evaluate
+from baselines.learning.trainers import kind_of
 from baselines.tables import benchmark, cells
 from baselines.tables.benchmark import BUDGETS, PROOF, Store, plan, run_cells
 from baselines.tables.cells import LEARNERS, METRICS, Cell, run_cell

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from baselines import sac
-from baselines.commands.train import SB3_TRAINERS, TRAINERS, kind_of, listing, settings_of, trainer_of
+from baselines.commands.train import listing, settings_of
+from baselines.learning.trainers import SB3_TRAINERS, TRAINERS, kind_of, trainer_of
 from baselines.sb3.runner import ALGORITHMS, Args
 from qsl_envs.cli import main
 from qsl_envs.errors import ConfigError

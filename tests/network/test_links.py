@@ -14,7 +14,7 @@ from qsl_envs.kernel import draw
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.jitter import jitter_from_bits
-from qsl_envs.network.links import LOST, keep_order, latency_at, transit_ns
+from qsl_envs.network.links import LOST, latency_at, transit_ns
 from qsl_envs.network.state import allocate_links
 from tests.kernel.modes import in_mode
 
@@ -161,15 +161,6 @@ def test_extremes_of_the_words_stay_within_j():
         law = (int(row.law), float(row.scale_ns), float(row.law_shape), float(row.unit_max), int(row.jitter_max_ns))
         low, high = jitter_from_bits(*law, 0), jitter_from_bits(*law, -1)
         assert 0 <= low < MEAN / 500 and config.jitter_cap_ns * 0.999 <= high <= config.jitter_cap_ns
-
-
-def test_keep_order_on_a_fifo_link_only():
-    links, _ = allocate_links([LinkConfig(), LinkConfig(fifo=False)])
-    cells = np.array([0, 0], np.int64)
-    arrivals = [50, 40, 60, 60, 10]
-    assert [int(keep_order(links, 0, cells, 0, a)) for a in arrivals] == [50, 50, 60, 60, 60]
-    assert [int(keep_order(links, 1, cells, 1, a)) for a in arrivals] == arrivals
-    assert cells.tolist() == [60, 0]
 
 
 def sample() -> str:
