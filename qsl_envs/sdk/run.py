@@ -113,7 +113,7 @@ def run_strategies(
             moves no order.
         market: a `Market` of one replica to run in instead, made with `seated(config, strategies)`; it is reset.
     Returns: a `StrategyRun`.
-    Raises: ConfigError naming the argument; ParticipantError naming strategy, callback and time, when a callback raises.
+    Raises: ConfigError naming the argument; ParticipantError naming strategy, callback and time when one raises.
     """
     settings = market.config if isinstance(market, Market) else market_of("run_strategies", config)
     check_strategies("run_strategies", strategies, settings)
