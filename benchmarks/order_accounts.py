@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qsl_envs.engine.constants import ADD, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
+from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
 from qsl_envs.engine.handles import (
     AHEAD,
     HandleArrays,
@@ -120,21 +120,28 @@ def settle(account, venue, venue_account, role, sign, price, qty, fee_unit):
 @kernel
 def settle_events(m, r, h, side, owner, now_ns):
     """Book the fills among the events, both sides; return their number."""
+    if side == BUY:  # a copy for either side: in each the sign is a constant
+        return settle_fills(m, r, h, 1, owner, now_ns)
+    return settle_fills(m, r, h, -1, owner, now_ns)
+
+
+@kernel(inline=True)
+def settle_fills(m, r, h, sign, owner, now_ns):
+    """`settle_events` of a taker who buys (`sign` 1) or sells (-1)."""
     book = m.book.books[h]
     run = m.runs[r]
     base, count = book.events_base, np.int64(book.num_events)
     fee_unit = run.fee_unit
     venue = m.venues[run.venues]
-    sign = 1 - 2 * side
     account = m.accounts[account_of(m, r, owner, 0)]
     venue_account = m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)]
     accrue_short(account, now_ns)
     fills = np.int64(0)
     bought = np.int64(0)
-    for k in range(count):
-        event = m.book.events[base + k]
+    for k in range(base, base + count):
+        event = m.book.events[k]
         maker = np.int64(event.owner)
-        price, qty = np.int64(event.price), np.int64(event.qty)
+        price, qty, gone = np.int64(event.price), np.int64(event.qty), event.leaves_qty == 0
         gate = m.gates[gate_of(m, r, maker, 0)]
         if event.kind == EV_FILL:
             other = m.accounts[account_of(m, r, maker, 0)]
@@ -145,7 +152,7 @@ def settle_events(m, r, h, side, owner, now_ns):
             bought += sign * qty
             fills += 1
         whole = m.gates[venue_gate_of(m, r, maker, 0)]
-        shrink_order(gate, whole, side ^ 1, price, qty, event.leaves_qty == 0)
+        shrink_order(gate, whole, (1 + sign) >> 1, price, qty, gone)
     m.gates[gate_of(m, r, owner, 0)].position += bought
     return fills
 

@@ -40,13 +40,19 @@ def _quotient(number, divisor):
     return number // divisor
 
 
+def _float_quotient(number, divisor):
+    """`quotient` of numbers from 0 that sum to less than 2**53, where a division of floats rounds to no wrong whole."""
+    return number // divisor
+
+
 def _cycles():
     """A counter that grows with time: the processor's where it has one (x86), else nanoseconds."""
     return time.perf_counter_ns()
 
 
 if INTERPRETED:
-    low_zeros, high_bit, prefetch, cycles, quotient = _low_zeros, _high_bit, _prefetch, _cycles, _quotient
+    low_zeros, high_bit, prefetch, cycles = _low_zeros, _high_bit, _prefetch, _cycles
+    quotient, float_quotient = _quotient, _float_quotient
 else:
 
     @intrinsic
@@ -98,6 +104,19 @@ else:
 
         def codegen(context, builder, signature, args):
             return builder.udiv(*args)
+
+        return types.int64(types.int64, types.int64), codegen
+
+    @intrinsic
+    def float_quotient(typingctx, number, divisor):
+        """Compiled twin of `_float_quotient`: k - 1 / divisor, what comes nearest to a whole k from below, is farther
+        from it than half a step of the floats there. One after the other they overlap, which divisions of 64-bit
+        integers do not.
+        """
+
+        def codegen(context, builder, signature, args):
+            over, under = (builder.sitofp(value, ir.DoubleType()) for value in args)
+            return builder.fptosi(builder.fdiv(over, under), ir.IntType(64))
 
         return types.int64(types.int64, types.int64), codegen
 

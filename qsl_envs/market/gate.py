@@ -67,8 +67,7 @@ def spend_token(gate, trader, now_ns):
 @kernel(inline=True)
 def lean(gate, side):
     """Lots that a participant would hold on an order's side if all its open orders there were filled."""
-    sign = 1 - 2 * side
-    return sign * gate.position + (int64(gate.open_buy) & (side - 1) | int64(gate.open_sell) & -side)
+    return (gate.position ^ -side) + side + (gate.open_both >> (side << 5) & 0xFFFF_FFFF)
 
 
 @kernel
@@ -108,28 +107,30 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
     venue = m.venues[run.venues + venue_number(run, book)]
     if not spend_token(whole, trader, now_ns):
         return MESSAGE_RATE
-    stopped = venue.halted | m.rules[run.rules + book].halted | int64(gate.blocked)
-    exposure = lean(gate, side) - replaced_qty + qty
-    notional = whole.open_notional - replaced_qty * replaced_price + worst_price(m, h, side, order_type, price) * qty
+    worst = worst_price(m, h, side, order_type, price)
     # one branch for all limits: what is left of each, joined, has the sign bit when any is overrun
-    left = (run.close_ns - 1 - now_ns) | (int64(trader.max_order_qty) - qty) | (venue.max_order_qty - qty)
+    left = (int64(trader.max_order_qty) - qty) | (venue.max_order_qty - qty) | (run.close_ns - 1 - now_ns)
+    left |= -(venue.halted | m.rules[run.rules + book].halted | int64(gate.blocked))
     left |= int64(trader.max_open_orders) - whole.num_open - 1
-    left |= (int64(gate.max_inventory) - exposure) | (whole.max_notional - notional)
-    if stopped != 0 or left < 0:
+    left |= int64(gate.max_inventory) - (lean(gate, side) - replaced_qty + qty)
+    left |= whole.max_notional - whole.open_notional + replaced_qty * replaced_price - worst * qty
+    if left < 0:
         reason = refusal(m, r, trader_index, book, side, order_type, price, qty, replaced_qty, replaced_price, now_ns)
         if reason != NONE:
             return reason
-    if order_type != MARKET and order_type != STOP and price > 0:
-        if venue.collar_ticks > 0:
-            touch = best_shown(m.book, h, side)
-            if touch != NO_BID and touch != NO_ASK and abs(price - touch) > venue.collar_ticks:
-                return COLLAR
-    if (
-        venue.ticks_at != venue.ticks_end
-        and price > 0
-        and order_type != MARKET
-        and price % tick_step(m, venue, price) != 0
-    ):
+    if venue.collar_ticks | (venue.ticks_end - venue.ticks_at) != 0 and order_type != MARKET and price > 0:
+        return off_price(m, h, venue, side, order_type, price)
+    return NONE
+
+
+@kernel
+def off_price(m, h, venue, side, order_type, price):
+    """Reason (0: none) to refuse a limit: too far from the touch of its side, or between two steps."""
+    if order_type != STOP and venue.collar_ticks > 0:
+        touch = best_shown(m.book, h, side)
+        if touch != NO_BID and touch != NO_ASK and abs(price - touch) > venue.collar_ticks:
+            return COLLAR
+    if venue.ticks_at != venue.ticks_end and price % tick_step(m, venue, price) != 0:
         return OFF_TICK
     return NONE
 
@@ -137,8 +138,7 @@ def check_new(m, r, trader_index, book, side, order_type, price, qty, replaced_q
 @kernel(inline=True)
 def open_order(gate, whole, side, price, qty):
     """Count an order that rests now, in its book's gate and in that of the whole venue."""
-    gate.open_buy += qty & (side - 1)  # without a branch: sides come as they like
-    gate.open_sell += qty & -side
+    gate.open_both += qty << (side << 5)  # without a branch: sides come as they like
     whole.open_notional += price * qty
     whole.num_open += 1
 
@@ -146,7 +146,6 @@ def open_order(gate, whole, side, price, qty):
 @kernel(inline=True)
 def shrink_order(gate, whole, side, price, qty, gone):
     """Take `qty` lots of an open order off the count, and the order itself when it is gone."""
-    gate.open_buy -= qty & (side - 1)
-    gate.open_sell -= qty & -side
+    gate.open_both -= qty << (side << 5)
     whole.open_notional -= price * qty
     whole.num_open -= 1 if gone else 0

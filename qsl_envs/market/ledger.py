@@ -6,14 +6,14 @@ equity = cash + inventory * mark = initial + realized + unrealized - fees + reba
 unrealized = inventory * mark - basis.
 """
 
-from qsl_envs.kernel.bits import quotient
+from qsl_envs.kernel.bits import float_quotient, quotient
 from qsl_envs.kernel.jit import kernel
 
 RATE_UNIT = 1_000_000
 """A fee rate counts 0.01 bp = 1e-6 of the notional."""
 SECOND = 1_000_000_000
-SMALL_BASIS, SMALL_QTY = 2**43, 2**20
-"""Below these a basis times a quantity does not overflow."""
+SMALL_BASIS, SMALL_QTY = 2**43, 2**10
+"""Below these a basis times a quantity is a whole number that a float holds exactly, and a quotient of it is too."""
 SMALL_MONEY, SMALL_RATE = 2**45, 2**16
 """Below these twice a sum times a rate does not."""
 TAKER, MAKER, IN_AUCTION = 0, 1, 2
@@ -123,28 +123,34 @@ def accrue_short(account, now_ns):
 
 
 @kernel(inline=True)
+def share_of(size, part, whole):
+    """`size * part / whole` rounded toward zero, exact without overflow; 0 <= part <= whole, and 0 of a whole of 0."""
+    if 0 <= size < SMALL_BASIS and part < SMALL_QTY:
+        # nothing, a part or all, as they come: a branch would be guessed wrongly, a division of integers be waited for
+        return float_quotient(size * part, max(whole, 1))
+    if part == whole:
+        return size & -whole >> 63
+    per_lot, rest = size // whole, size % whole
+    return per_lot * part + rest * part // whole
+
+
+@kernel(inline=True)
 def book_trade(account, sign, price, qty, fee_unit):
     """Book `sign * qty` lots at `price` (ticks) into an account: cash, inventory, basis, realized.
 
     What reduces an inventory takes its share of the basis along, in proportion and rounded toward zero.
     """
-    value = price * qty * fee_unit
     inventory = account.inventory
     basis = account.basis
     held = max(-inventory * sign, 0)  # lots that this trade can close
     closed = min(qty, held)
-    size = -basis * sign  # basis has the inventory's sign; this is its magnitude
-    if closed == held:  # all that is held, or nothing: one branch for both, as either comes as it likes
-        out = size & -held >> 63
-    elif 0 <= size < SMALL_BASIS and closed < SMALL_QTY:  # the same quotient by one division instead of three
-        out = quotient(size * closed, held)
-    else:
-        per_lot, rest = size // held, size % held
-        out = per_lot * closed + rest * closed // held
-    gain = price * closed * fee_unit - out
-    account.cash -= sign * value
-    account.realized -= sign * gain
-    account.basis = basis + sign * (value - gain)
+    # basis has the inventory's sign; this is the magnitude of what can be closed
+    out = share_of(-basis * sign & -held >> 63, closed, held)
+    spent = sign * (price * qty * fee_unit)
+    gain = sign * (price * closed * fee_unit - out)
+    account.cash -= spent
+    account.realized -= gain
+    account.basis = basis + spent - gain
     account.inventory = inventory + sign * qty
     account.volume += qty
     account.fills += 1

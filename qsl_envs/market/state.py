@@ -73,6 +73,7 @@ GATE = record(
     ("tat_ns", "i8"),  # token bucket: theoretical arrival time
     ("open_buy", "i4"),  # lots open, at worst case
     ("open_sell", "i4"),
+    ("open_both", "i8", 24),  # the two as one number, buys in its low half: neither is ever negative
     ("num_open", "i4"),
     ("blocked", "i2"),  # kill switch at the venue
     ("ideal", "i2"),  # what is easier here than it is: flags of `market.ideal`
