@@ -131,6 +131,16 @@ def log_(x):
     return log_normal(x)
 
 
+LOG2_GAP = 0.0861
+"""By how much `log2_below` falls short, at most: the largest of log2(1 + f) - f for f in [0, 1), rounded up."""
+
+
+@kernel(inline=True)
+def log2_below(x):
+    """A number that log2(x) is not below, nor more than `LOG2_GAP` above: exponent and mantissa, read as one number."""
+    return float(bits_of(x) - _ONE_BITS) * 2.220446049250313e-16
+
+
 @kernel
 def log1p_(x):
     """log(1 + x), also for small x; error < 2 ulp. -inf at -1, nan below.

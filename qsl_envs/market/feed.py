@@ -12,7 +12,7 @@ from qsl_envs.engine.constants import BUY, NIL, NO_ASK, NO_BID
 from qsl_envs.engine.views import best_shown, next_shown, shown_qty
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.constants import NEVER, PUB_CALL_BIT, PUB_CROSS_BIT, PUB_LAST_BIT, PUB_SIDE_BIT, PUB_TRADE
-from qsl_envs.network.links import LOST, transit_ns
+from qsl_envs.network.links import LOST, is_through, transit_ns
 
 
 @kernel(inline=True)
@@ -46,12 +46,13 @@ def hear_all(m, r, view, now_ns):
     """`hear` on a line that loses nothing.
 
     What left less than the latency ago is on its way, whatever its draw; what left more than the longest jitter before
-    that has arrived: most draws are not made.
+    that has arrived: most draws are not made. When a record came is nobody's concern once it has come, so on a line
+    that keeps the order the first one that is not through by itself is the first that has not arrived.
     """
     run = m.runs[r]
     tape = m.tapes[run.tapes + view.book]
     mask, head = run.max_pubs - 1, tape.head
-    cursor, before_ns = view.cursor, view.last_arrival_ns
+    cursor = view.cursor
     newest = now_ns - m.links[view.link].latency_ns - view.extra_ns
     surely = now_ns - view.sure_ns
     at = int64(NIL)
@@ -60,13 +61,8 @@ def hear_all(m, r, view, now_ns):
         ts = p.ts_ns
         if ts > newest:
             break
-        if ts > surely:
-            arrival = arrival_of(m, view, ts)
-            if view.fifo != 0:
-                arrival = max(arrival, before_ns)
-            if arrival > now_ns:
-                break
-            before_ns = arrival
+        if ts > surely and not is_through(m.links, view.link, view.skey, ts, now_ns - ts - view.extra_ns):
+            break
         while cursor < head:  # the records of one event come together
             at = tape.first_pub + (cursor & mask)
             p = m.pubs[at]
@@ -78,7 +74,6 @@ def hear_all(m, r, view, now_ns):
     if at == NIL:
         return
     view.cursor = view.tail = cursor
-    view.last_arrival_ns = before_ns
     view.heard_ts_ns, view.heard_seq = m.pubs[at].ts_ns, m.pubs[at].seq
     if run.keeps_tops != 0:
         top = m.tops[m.crowds[run.crowd].tops + at - m.tapes[run.tapes].first_pub]

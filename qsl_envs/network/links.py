@@ -12,7 +12,7 @@ from numpy import int64
 
 from qsl_envs.kernel.draw import DROP, below_from_bits, draw_bits
 from qsl_envs.kernel.jit import kernel
-from qsl_envs.network.jitter import jitter_from_bits
+from qsl_envs.network.jitter import jitter_from_bits, jitter_within
 from qsl_envs.network.state import DOWN
 
 LOST = -1
@@ -67,3 +67,18 @@ def transit_ns(links, longs, link, skey, index, ts_ns):
     if law == 0:
         return delay_ns
     return delay_ns + jitter_from_bits(law, row.scale_ns, row.law_shape, row.unit_max, row.jitter_max_ns, bits)
+
+
+@kernel
+def is_through(links, link, skey, index, spent_ns):
+    """Whether a message has arrived that left `spent_ns` ago, on a link that loses nothing and never changes.
+
+    What `transit_ns(...) <= spent_ns` says, mostly without working the travel time out.
+    """
+    row = links[link]
+    limit_ns = spent_ns - row.latency_ns
+    law = int64(row.law)
+    if law == 0 or limit_ns < 0:
+        return limit_ns >= 0
+    bits = draw_bits(skey, index)
+    return jitter_within(law, row.scale_ns, row.law_shape, row.unit_max, row.jitter_max_ns, bits, limit_ns)

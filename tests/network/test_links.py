@@ -14,7 +14,7 @@ from qsl_envs.kernel import draw
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.network.config import LinkConfig
 from qsl_envs.network.jitter import jitter_from_bits
-from qsl_envs.network.links import LOST, latency_at, transit_ns
+from qsl_envs.network.links import LOST, is_through, latency_at, transit_ns
 from qsl_envs.network.state import allocate_links
 from tests.kernel.modes import in_mode
 
@@ -73,6 +73,30 @@ def test_jitter_follows_its_law_truncated_at_j(name, cap):
     for q in (0.1, 0.5, 0.9, 0.99):
         exact = law.ppf(q * law.cdf(top))
         assert abs((jitter <= exact).mean() - q) < SIGMAS * math.sqrt(q * (1 - q) / N) + 1e-4
+
+
+@kernel
+def _has_come(links, link, skey, spent, out):
+    for i in range(len(out)):
+        out[i] = is_through(links, link, skey, i, spent[i])
+
+
+@pytest.mark.parametrize("jitter_ns", [1, 50, MEAN])
+@pytest.mark.parametrize("name", [*LAWS, "none"])
+def test_a_message_is_through_exactly_when_its_time_has_passed(name, jitter_ns):
+    base = LAWS[name][0].to_dict() | {"jitter_ns": jitter_ns} if name != "none" else {"latency_ns": 7_000}
+    config = LinkConfig.from_dict(base)
+    n = N // 10
+    travel = send(config, n)
+    links, _ = allocate_links([config])
+    skey = draw.stream_key(draw.world_key("test", 1, 0), draw.JITTER, 0)
+    out = np.empty(n, np.bool_)
+    near = np.array([-jitter_ns, -3, -2, -1, 0, 1, 2, 3, jitter_ns])  # of the time it takes, and far from it
+    for off in near:
+        _has_come(links, 0, skey, travel + off, out)
+        assert (out == (off >= 0)).all(), off
+    _has_come(links, 0, skey, np.full(n, 7_000 + jitter_ns), out)
+    assert (out == (travel <= 7_000 + jitter_ns)).all()
 
 
 def test_a_link_without_jitter_takes_its_latency_and_no_draw():
