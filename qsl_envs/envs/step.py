@@ -25,7 +25,7 @@ EITHER_SIDE = 2
 """ROLE.parent_side of a parent order whose side is drawn."""
 
 
-@kernel
+@kernel(closed=True)
 def step_rows(m, w, actions, obs, final_obs, first, last, thread):
     """Step envs first .. last - 1; an env whose episode ended begins the next one as TASK.autoreset says.
 

@@ -74,10 +74,10 @@ COUNTS = CompileCounts()
 class KernelDispatcher(CPUDispatcher):
     """Numba's dispatcher with our cache and linker, and with one compiling process at a time."""
 
-    def __init__(self, py_func, locals=None, targetoptions=None) -> None:
+    def __init__(self, py_func, locals=None, targetoptions=None, *, closed: bool = False) -> None:
         super().__init__(py_func, locals or {}, targetoptions or {})
         parts = py_func, self.targetdescr, self.targetoptions, self.locals, Pipeline
-        self._compiler = KernelCompiler(*parts, callee=False)
+        self._compiler = KernelCompiler(*parts, callee=False, closed=closed)
         self._callee_compiler = KernelCompiler(*parts, callee=True)
         self._callees: dict[tuple, CompileResult] = {}
 

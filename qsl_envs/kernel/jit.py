@@ -16,7 +16,7 @@ CHECK = os.environ.get("QSL_CHECK", "") not in ("", "0")
 """True under `QSL_CHECK=1`: kernels write `if CHECK:` before their expensive inner checks; else nothing is compiled."""
 
 
-def kernel(function=None, *, inline: bool = False):
+def kernel(function=None, *, inline: bool = False, closed: bool = False):
     """Compile a function of numbers and arrays on its first call: no Python objects, no GIL, kept on disk.
 
     The cache sees a change in any file that the function's file imports, in turn (`kernel.sources`), but not a value
@@ -27,15 +27,18 @@ def kernel(function=None, *, inline: bool = False):
     Args:
         function: the function; None when the decorator is written with options.
         inline: copy the body into each caller (LLVM `alwaysinline`); for the few hot leaves only.
+        closed: where this kernel is the entry, shape what it calls for it alone. LLVM then moves a function that is
+            called in one place to that place, which large loops gain by and small ones, that were fitted into the
+            caches and registers by hand, may lose by; a third more of LLVM's time.
     """
     if function is None:
-        return lambda f: kernel(f, inline=inline)
+        return lambda f: kernel(f, inline=inline, closed=closed)
     if numba.config.DISABLE_JIT:
         return function
     options = {"nopython": True, "nogil": True, "forceinline": inline, "boundscheck": None}
     if not _can_cache():
         return numba.njit(nogil=True, forceinline=inline)(function)
-    dispatcher = KernelDispatcher(function, {}, options)
+    dispatcher = KernelDispatcher(function, {}, options, closed=closed)
     dispatcher.enable_caching()
     return dispatcher
 

@@ -10,6 +10,7 @@ Private parts of numba again, as in `kernel.cache`, and for the same minor versi
 
 from __future__ import annotations
 
+import llvmlite.binding as ll
 from numba.core import compiler
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import require_global_compiler_lock
@@ -52,15 +53,32 @@ class CalleeLibrary(KernelLibrary):
 class EntryLibrary(KernelLibrary):
     """A kernel with all that it calls, as numba would make it."""
 
+    closed = False
+    """whether what it calls is its own alone"""
+
     def finalize(self) -> None:
         require_global_compiler_lock()
         self._raise_if_finalized()
         for library in below(self):
             self._reload_init.update(library._reload_init)
             self._final_module.link_in(_module_of(library), preserve=True)
+        if self.closed:
+            self._close()
         self._optimize_final_module()
         self._final_module.verify()
         self._finalize_final_module()
+
+    def _close(self) -> None:
+        """Keep what was linked in to this module, which holds every call of it.
+
+        Numba leaves it visible. LLVM then keeps every argument, and every test for an exception, of a function that
+        somebody unknown might call, and does not move one into the only place that calls it. Such a function gets no
+        symbol: numba's loader would take it for another module's visible one of that name, whose arguments are all
+        there.
+        """
+        for function in self._final_module.functions:
+            if function.linkage == ll.Linkage.linkonce_odr:
+                function.linkage = "private"
 
 
 def below(library: JITCodeLibrary) -> list[JITCodeLibrary]:
@@ -83,9 +101,10 @@ def _module_of(library: JITCodeLibrary):
 class KernelCompiler(_FunctionCompiler):
     """Compiles one Python function for one signature, as an entry or as a callee."""
 
-    def __init__(self, *args, callee: bool) -> None:
+    def __init__(self, *args, callee: bool, closed: bool = False) -> None:
         super().__init__(*args)
         self._callee = callee
+        self._closed = closed
 
     def _compile_core(self, args, return_type):
         flags = compiler.Flags()
@@ -98,6 +117,7 @@ class KernelCompiler(_FunctionCompiler):
             flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
         else:
             library.enable_object_caching()
+            library.closed = self._closed
         return compiler.compile_extra(
             self.targetdescr.typing_context,
             context,

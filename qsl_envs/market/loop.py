@@ -54,7 +54,7 @@ FETCH_LINES = 32
 """Cache lines of the next row that are fetched with each event."""
 
 
-@kernel
+@kernel(closed=True)
 def advance(m, r, until_ns):
     """Run one replica until `until_ns` (events at that time included), the close, or a reason to stop.
 

@@ -49,7 +49,7 @@ def participant(
     """
 
     def enter(function):
-        compiled = kernel(function)
+        compiled = kernel(function, closed=True)
         enter_kind(Kind(name=name, function=compiled, params=dict(params or {}), num_states=num_states,
                         wakes_on=wakes_on, listens=listens, many_books=many_books, read_programs=read_programs,
                         doc=(function.__doc__ or "").strip()))  # fmt: skip

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from llvmlite.binding import Linkage
 from numba.core.registry import CPUDispatcher
 
 from qsl_envs.kernel.jit import kernel
@@ -34,3 +35,39 @@ def test_an_entry_is_linked_as_plain_code(tmp_path, monkeypatch):
     (args,) = middle.overloads
     assert middle.get_overload(args) is not middle.overloads[args].entry_point
     assert middle(array, 3) == 7
+
+
+def test_a_closed_entry_answers_and_fails_as_an_open_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("QSL_CACHE_DIR", str(tmp_path))
+
+    @kernel
+    def collatz(n, left):
+        if n == 1:
+            return 0
+        if left == 0:
+            raise ValueError("too long")
+        return 1 + collatz(n // 2 if n % 2 == 0 else 3 * n + 1, left - 1)
+
+    @kernel
+    def longest(below, left):
+        best = 0
+        for n in range(1, below):
+            best = max(best, collatz(n, left))
+        return best
+
+    @kernel(closed=True)
+    def longest_closed(below, left):
+        best = 0
+        for n in range(1, below):
+            best = max(best, collatz(n, left))
+        return best
+
+    assert longest(30, 200) == longest_closed(30, 200) == 111  # 27 takes 111 steps
+    for entry in (longest, longest_closed):
+        with pytest.raises(ValueError, match="too long"):
+            entry(30, 50)
+    assert collatz(27, 111) == 111  # what a closed entry keeps for itself is still to be had
+    for entry, seen in ((longest, True), (longest_closed, False)):
+        (result,) = entry.overloads.values()
+        open_ones = [f.name for f in result.library.get_defined_functions() if f.linkage == Linkage.linkonce_odr]
+        assert any("collatz" in name for name in open_ones) == seen
