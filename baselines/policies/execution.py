@@ -37,8 +37,13 @@ class Executor(Scripted, ABC):
     """share of the parent order by which what rests may run ahead of the schedule"""
     offset: float = 0.0
     """ticks behind the touch at which it rests; at a desk of several venues always at the touch"""
+    stay: float = 0.0
+    """ticks behind the touch up to which lots that rest keep their place in the queue when the touch moves away; at a
+    desk of several venues they never do"""
     kinds: ClassVar[frozenset[str]] = frozenset({EXECUTION, ROUTING})
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {"slack": (0, 1), "ahead": (0, 1), "offset": (0, math.inf)}
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        "slack": (0, 1), "ahead": (0, 1), "offset": (0, math.inf), "stay": (0, math.inf),
+    }  # fmt: skip
 
     @abstractmethod
     def due(self, obs: np.ndarray, left: np.ndarray) -> np.ndarray:
@@ -99,10 +104,29 @@ class Executor(Scripted, ABC):
         d = self.desk
         if d.kind == ROUTING:
             return route(left, split(now, d.num_venues), split(rest, d.num_venues))
-        behind_touch = np.clip((self.offset + deeper) / d.max_offset, 0.0, 1.0) if d.max_offset else 0.0
-        depth = np.broadcast_to(behind_touch, left.shape)
+        depth = np.clip(self.depth(obs, deeper) / d.max_offset, 0.0, 1.0) if d.max_offset else np.zeros(left.shape)
         shares = [now / np.maximum(left, 1), rest / np.maximum(left - now, 1), depth]
         return (2.0 * np.stack(shares, -1) - 1.0).astype(np.float32)
+
+    def depth(self, obs: np.ndarray, deeper: Any) -> np.ndarray:
+        """Ticks behind the known touch at which it rests, float64 (n,): where its lots stand, if they may stay there.
+
+        Args:
+            deeper: ticks beside `offset`, and beside `stay`.
+        """
+        d = self.desk
+        wanted = np.broadcast_to(self.offset + deeper, (len(obs),)).astype(np.float64)
+        if not self.stay:
+            return wanted
+        buys = obs[:, d.column("parent_side")] > 0
+
+        def own(name: str) -> np.ndarray:
+            """Of the side that it trades."""
+            return np.where(buys, obs[:, d.column(name.format("bid"))], obs[:, d.column(name.format("ask"))])
+
+        behind = np.rint((own("own_{}_distance").astype(np.float64) - own("{}_distance_0")) * d.tick_scale)
+        stays = (own("own_{}_qty") > 0) & (behind > wanted - 1.0) & (behind <= self.stay + deeper)
+        return np.where(stays, behind, wanted)
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
@@ -116,10 +140,11 @@ class Executor(Scripted, ABC):
 
 def waiting(desk: Desk) -> Space:
     """How patiently the tuner tries to wait."""
-    found = {"slack": Span(0.0, 0.5, own="low"), "ahead": Span(0.0, 0.3, own="low")}
-    return found | (
-        {"offset": Span(0.0, min(2.0, desk.max_offset), whole=True, own="low")} if desk.kind == EXECUTION else {}
-    )
+    found = {"slack": Span(0.0, 1.0, own="both"), "ahead": Span(0.0, 1.0, own="both")}
+    if desk.kind == EXECUTION:
+        found["offset"] = Span(0.0, min(2.0, desk.max_offset), whole=True, own="low")
+        found["stay"] = Span(0.0, desk.max_offset, whole=True, own="both")
+    return found
 
 
 def split(qty: np.ndarray, parts: int) -> np.ndarray:

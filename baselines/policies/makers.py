@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -21,24 +21,65 @@ from qsl_envs.participants.quotes import base_spread, glft_slope
 
 FULL_SHIFT = (0.1, 2.0)
 """Ticks by which a full inventory moves the quotes, as shares of the largest offset: what the tuner looks between."""
+WHOLE = 1e-3
+"""Ticks that a distance which is read from an observation (float32) may be off."""
 
 
 @dataclass(frozen=True)
 class Maker(Scripted, ABC):
     """Base of the makers: one quote of `qty` lots a side and symbol; a subclass says how far from the mid."""
 
+    stay: float = field(default=0.0, kw_only=True)
+    """ticks by which a quote that stands may be off what the formula asks for and stays, with its place in the queue"""
     kinds: ClassVar[frozenset[str]] = frozenset({QUOTES, CHOICE, MODEL})
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {"stay": (0, math.inf)}
 
     @abstractmethod
     def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
         """Write the distances of the quotes from the known mid, float64 (n x symbol,)."""
 
     def __call__(self, obs: np.ndarray) -> np.ndarray:
-        shape = (len(obs), self.desk.num_symbols)
-        bid, ask = np.empty(shape), np.empty(shape)
-        self.offsets(obs, bid.reshape(-1), ask.reshape(-1))
-        qty = self.parameters()["qty"]  # every maker has it, each in its own place among the others
-        return self.desk.quotes(bid, ask, qty, qty)
+        offsets, qty = self.wanted(obs), self.parameters()["qty"]  # every maker has it, each in its own place
+        return self.desk.quotes(*self.standing(obs, offsets), qty, qty)
+
+    def wanted(self, obs: np.ndarray) -> np.ndarray:
+        """Distances of the bid and the ask from the known mid that the formula asks for, float64 (2, n, symbol)."""
+        bid, ask = np.empty((2, len(obs) * self.desk.num_symbols))
+        self.offsets(obs, bid, ask)
+        return np.stack([bid, ask]).reshape(2, len(obs), -1)
+
+    def standing(self, obs: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """The same, (2, n, symbol), and where a quote stands near enough to them, its own distance."""
+        d = self.desk
+        if not self.stay:
+            return offsets
+        found = []
+        for side, wanted in zip(("bid", "ask"), offsets):
+            own = [
+                [d.column(f"own_{side}_{what}", symbol=s) for s in range(d.num_symbols)] for what in ("qty", "distance")
+            ]
+            stands = obs[:, own[1]].astype(np.float64) * d.tick_scale
+            stays = (obs[:, own[0]] > 0) & (np.abs(stands - wanted) <= self.stay)
+            # a mid may lie between two ticks: a whole distance below such a mid is rounded outwards by half a tick
+            found.append(np.where(stays, np.floor(stands + WHOLE), wanted))
+        return np.stack(found)
+
+    def hints(self, obs: np.ndarray) -> np.ndarray:
+        """The action that the formula asks for, wherever its quotes stand."""
+        if not self.stay:
+            return super().hints(obs)
+        qty = self.parameters()["qty"]
+        return self.desk.quotes(*self.wanted(obs), qty, qty).astype(np.float32)
+
+    def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """With `stay`, a correction moves what is wanted, so that one that is smaller moves no quote that stands."""
+        if not self.stay:
+            return super().corrected(obs, hints, change)
+        d = self.desk
+        change = np.moveaxis(np.asarray(change, np.float64).reshape(len(obs), d.num_symbols, 4), -1, 0)
+        offsets = self.wanted(obs) + change[:2] * (d.max_offset - d.min_offset) / 2.0
+        qty = np.maximum(self.parameters()["qty"] + change[2:] * d.max_quote_qty / 2.0, 0.0)
+        return d.quotes(*self.standing(obs, offsets), *qty)
 
     def together(self, held: np.ndarray, common: float) -> np.ndarray:
         """What counts as inventory of each symbol, float64 (n x symbol,): its own, and `common` times the others'.
@@ -69,6 +110,12 @@ def shifts(desk: Desk) -> Span:
     return Span(FULL_SHIFT[0] * scale, FULL_SHIFT[1] * scale, log=True)
 
 
+def patience(desk: Desk) -> Space:
+    """Ticks by which a quote may be off that the tuner tries, where the agent sees its own orders."""
+    seen = any(name.endswith("own_bid_distance") for name in desk.observation_names)
+    return {"stay": Span(0.0, min(4.0, desk.max_offset), own="low")} if seen else {}
+
+
 def commons(desk: Desk) -> Space:
     """Shares of other symbols' inventories that the tuner tries, where there are others."""
     return {"common": Span(0.0, 1.0, own="both")} if desk.num_symbols > 1 else {}
@@ -76,7 +123,7 @@ def commons(desk: Desk) -> Space:
 
 def leaning(desk: Desk) -> Space:
     """What the tuner tries of a maker whose quotes move against its inventory."""
-    return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **commons(desk)}
+    return {"half_spread": half_spreads(desk), "skew": shifts(desk), **sizes(desk), **patience(desk), **commons(desk)}
 
 
 @dataclass(frozen=True)
@@ -92,7 +139,7 @@ class FixedSpread(Maker):
 
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
-        return {"half_spread": half_spreads(desk), **sizes(desk)}
+        return {"half_spread": half_spreads(desk), **sizes(desk), **patience(desk)}
 
 
 @dataclass(frozen=True)
@@ -130,7 +177,7 @@ class AvellanedaStoikov(Maker):
     """correlation of the symbols"""
     name: ClassVar[str] = "Avellaneda-Stoikov"
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
-        "gamma": (1e-12, 1e6), "sigma": (1e-9, 1e9), "k": (1e-9, 1e9),
+        **Maker.ranges, "gamma": (1e-12, 1e6), "sigma": (1e-9, 1e9), "k": (1e-9, 1e9),
     }  # fmt: skip
 
     def offsets(self, obs: np.ndarray, bid: np.ndarray, ask: np.ndarray) -> None:
