@@ -153,9 +153,9 @@ class Consensus(Arbitrageur):
     @classmethod
     def space(cls, desk: Desk, sigma: float) -> Space:
         return {
-            "edge": Span(-2.5, 2.5),
-            "lean": Span(1.5, 20.0, log=True),
+            "edge": Span(-1.5, 4.0),
+            "lean": Span(2.0, 30.0, log=True),
             "qty": Span(1.0, desk.max_quote_qty, whole=True, own="both"),
-            "deep": Span(0.0, 2.0, own="low"),
-            "pressure": Span(0.0, 5.0, own="low"),
+            "deep": Span(0.0, 2.5, own="low"),
+            "pressure": Span(0.0, 8.0, own="low"),
         }

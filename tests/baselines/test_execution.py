@@ -209,3 +209,26 @@ def test_candidates_differ_and_mistakes_are_named(desk):
         Pov(desk, share=1.0)
     with pytest.raises(ConfigError, match=r"Router.desk.kind"):
         Router(desk)
+
+
+def test_lots_that_rest_keep_their_place_while_the_touch_is_near(desk):
+    """Own bids 0, 2, 3 and 4 ticks behind the touch, and none; asks do not count for a buyer."""
+    rows = {"own_bid_distance": [0.2, 0.4, 0.5, 0.6, 0.0], "own_bid_qty": [0.5, 0.5, 0.5, 0.5, 0.0],
+            "bid_distance_0": 0.2, "ask_distance_0": 0.1, "own_ask_distance": 0.3, "own_ask_qty": 1.0}  # fmt: skip
+    obs = told(desk, [50] * 5, [30] * 5, **rows)
+    plain, patient = Twap(desk, slack=1.0, ahead=1.0), Twap(desk, slack=1.0, ahead=1.0, stay=3.0)
+    assert plain.depth(obs, 0.0).tolist() == [0, 0, 0, 0, 0]
+    assert patient.depth(obs, 0.0).tolist() == [0, 2, 3, 0, 0]
+    assert lots(patient(obs), 50)[2].tolist() == [0, 2, 3, 0, 0]
+    # a learner moves both where it wants to rest and how far from it lots may stay
+    assert patient.depth(obs, 1.0).tolist() == [1, 2, 3, 4, 1] and patient.depth(obs, -1.0).tolist() == [
+        0,
+        2,
+        -1,
+        -1,
+        -1,
+    ]
+    sells = told(desk, [50], [30], side=-1.0, own_ask_distance=0.3, own_ask_qty=1.0, ask_distance_0=0.1)
+    assert patient.depth(sells, 0.0).tolist() == [2]
+    settings = candidates("TWAP", desk, 8, 2.0)
+    assert {one["stay"] for one in settings} <= {0, 1, 2, 3, 4, 5}

@@ -148,3 +148,55 @@ def test_mistakes_are_named():
         AvellanedaStoikov(DESK, gamma=0.0)
     with pytest.raises(ConfigError, match="desk.kind"):
         build("TWAP", DESK)
+
+
+@pytest.fixture(scope="module")
+def book():
+    """Offsets from 0 to 10 ticks from the known mid, 10 lots at most; its own orders are observed."""
+    envs = gym.make_vec("qsl/MarketMaking-v0", num_envs=1)
+    yield Desk.of(envs)
+    envs.close()
+
+
+def standing(desk, bids, asks):
+    """Observations of rows with nothing held and own quotes at these distances from the mid; NaN: no quote."""
+    obs = np.zeros((len(bids), len(desk.observation_names)), np.float32)
+    for side, distances in (("bid", bids), ("ask", asks)):
+        known = ~np.isnan(distances)
+        obs[:, desk.column(f"own_{side}_distance")] = np.where(known, distances, 0.0) / desk.tick_scale
+        obs[:, desk.column(f"own_{side}_qty")] = known * 0.3
+    return obs
+
+
+def ticks(desk, actions):
+    """Offsets that actions stand for, by the environment's rule: whole ticks, halves away from 0."""
+    return np.floor((actions[:, :2].astype(float) + 1) / 2 * desk.max_offset + 0.5)
+
+
+def price(desk, actions, mid_x2=2001):
+    """Prices of the quotes for a mid between two ticks, by the rule of `envs/act.py`."""
+    bid, ask = ticks(desk, actions).astype(int).T
+    return np.stack([(mid_x2 - 2 * bid) >> 1, (mid_x2 + 2 * ask + 1) >> 1], 1)
+
+
+def test_a_quote_that_stands_near_enough_keeps_its_place(book):
+    nan = np.nan
+    obs = standing(book, np.array([1.0, 4.0, 5.0, nan, 0.0]), np.array([3.0, 2.0, nan, 4.4, 4.0]))
+    plain, patient = FixedSpread(book, half_spread=3.0), FixedSpread(book, half_spread=3.0, stay=1.0)
+    assert ticks(book, plain(obs)).tolist() == [[3, 3]] * 5
+    assert ticks(book, patient(obs)).tolist() == [[3, 3], [4, 2], [3, 3], [3, 3], [3, 4]]
+    # between two ticks a quote's distance is a whole number and a half: it is asked for at the price that it has
+    own = np.array([1.5, 2.5, 3.5])
+    held = FixedSpread(book, half_spread=2.5, stay=1.0)(standing(book, own, own))
+    assert price(book, held).tolist() == [[999, 1002], [998, 1003], [997, 1004]]
+
+
+def test_a_correction_smaller_than_what_a_quote_may_be_off_moves_none(book):
+    obs = standing(book, np.array([3.0, 3.0, 3.0]), np.array([3.0, 3.0, 3.0]))
+    policy = FixedSpread(book, half_spread=3.0, qty=4.0, stay=1.0)
+    hints, change = policy.hints(obs), np.zeros((3, 4))
+    assert np.array_equal(policy.corrected(obs, hints, change), policy(obs))
+    change[:, 0], change[:, 3] = [0.1, 0.36, -0.36], 0.4  # half of the offsets is 5 ticks, half of the sizes 5 lots
+    found = policy.corrected(obs, hints, change)
+    assert ticks(book, found).tolist() == [[3, 3], [5, 3], [1, 3]]  # 4.8 and 1.2
+    assert (found[:, 2:].astype(float) + 1) / 2 * 10 == pytest.approx(np.tile([4.0, 6.0], (3, 1)), abs=1e-5)
