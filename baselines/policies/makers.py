@@ -96,7 +96,8 @@ def half_spreads(desk: Desk) -> Span:
     """Half spreads that the tuner tries."""
     if desk.model is not None:
         return Span(0.25 / desk.model.k, 2.0 / desk.model.k, log=True)
-    return Span(max(desk.min_offset, 0.5), max(desk.max_offset, 2.0), log=True, own="high")
+    # Offsets are whole ticks: below half a tick there is only the mid itself.
+    return Span(max(desk.min_offset, 0.5), max(desk.max_offset, 2.0), log=True, own="both")
 
 
 def sizes(desk: Desk) -> Space:
