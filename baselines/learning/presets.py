@@ -31,8 +31,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "ppo": {**PPO_CORRECTS, "num_steps": 60, "minibatch_size": 1920, "gamma": 1.0},
         "sac": {**SAC_CORRECTS, "num_steps": 60},
     },
-    # What is bought is sold again within a few steps, so there is little luck that a twin could take off. The formula takes
-    # what is barely worth it, so noise costs much: less of it, and more updates of fewer steps.
+    # What is bought is sold again within a few steps, so there is little luck that a twin could take off. The formula
+    # takes what is barely worth it, so noise costs much: less of it, and more updates of fewer steps.
     "qsl/CrossVenueArbitrage-v0": {
         "ppo": {**PPO_CORRECTS, "paired": False, "num_steps": 64, "minibatch_size": 1024, "learning_rate": 2e-3,
                 "init_log_std": -1.6, "gamma": 0.98, "gae_lambda": 0.9},
