@@ -78,5 +78,5 @@ def plan_text(cells: Sequence[Cell], missing: Sequence[Cell], known: Sequence[Ce
         f"At the pace of the trainings that are stored: {seconds / 3600:.1f} core-hours, evaluations on top.",
     ]
     if never:
-        lines.append(f"Not in that, since none was ever trained: {', '.join(never)}.")
+        lines.append(f"Not in that, since none is stored: {', '.join(never)}.")
     return "\n".join(lines)
