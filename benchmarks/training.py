@@ -124,7 +124,7 @@ def seconds_of(setting: Setting, envs: VectorEnv, num_steps: int, updates: int) 
 
 def training(smoke: bool) -> list[Row]:
     """Each trainer on the real environment and on an idle one, round by round."""
-    num_steps, updates, rounds = (4, 3, 1) if smoke else (NUM_STEPS, 4, 2)
+    num_steps, updates, rounds = (4, 3, 1) if smoke else (NUM_STEPS, 4, 5)
     rows = []
     for wanted in SETTINGS:
         setting = wanted._replace(envs=4, batch=8) if smoke else wanted
