@@ -138,16 +138,11 @@ def messages_per_step(num_envs: int, actions: np.ndarray) -> float:
 
 
 def single_step(smoke: bool) -> list[Row]:
-    """One env through `gym.make`, as it comes and with Gymnasium's checker, beside the kernel's own work."""
+    """One env through `gym.make`, beside the kernel's own work."""
     steps, rounds = (3, 1) if smoke else (200, 30)
     settings = {"session_ns": DAY_NS, "max_loss": 1e12}
-    kernel = kernel_work(steps, rounds, **settings)
-    rows = []
-    checked = {"disable_env_checker": False}
-    for form, more in (("gym.make(id)", {}), ("gym.make(id, disable_env_checker=False)", checked)):
-        whole = single_latency(MARKET_MAKING, steps, rounds, **settings, **more)
-        rows.append(Row(form=f"`{form}`", us_a_step=whole, us_in_kernel=kernel, us_beyond=whole - kernel, must=10.0))
-    return rows
+    kernel, whole = kernel_work(steps, rounds, **settings), single_latency(MARKET_MAKING, steps, rounds, **settings)
+    return [Row(form="`gym.make(id)`", us_a_step=whole, us_in_kernel=kernel, us_beyond=whole - kernel, must=10.0)]
 
 
 def kernel_work(steps: int, rounds: int, **settings) -> float:

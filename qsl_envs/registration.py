@@ -107,20 +107,17 @@ def _register_with(pettingzoo: Any) -> None:
 def register_envs() -> None:
     """Put every environment of the tables into Gymnasium's registry, or PettingZoo's; ids that are there stay.
 
-    `import qsl_envs` calls it; `gym.make("qsl_envs:qsl/MarketMaking-v0")` imports the package by itself. Gymnasium's
-    passive checker, which doubles the Python of a step, is off: `check_env` runs over every id in the tests, and bad
-    actions are errors anyway. `gym.make(id, disable_env_checker=False)` has it.
+    `import qsl_envs` calls it; `gym.make("qsl_envs:qsl/MarketMaking-v0")` imports the package by itself.
     """
     for entry in ENVIRONMENTS:
         if entry.env_id not in registry:
-            register(entry.env_id, entry_point=entry.entry_point, vector_entry_point=entry.vector_entry_point,
-                     disable_env_checker=True)  # fmt: skip
+            register(entry.env_id, entry_point=entry.entry_point, vector_entry_point=entry.vector_entry_point)
     places = {entry.env_id: entry for entry in ENVIRONMENTS}
     for rung in LADDER:
         if rung.env_id not in registry:
             base = places[rung.base_id]
             register(rung.env_id, entry_point=base.entry_point, vector_entry_point=base.vector_entry_point,
-                     disable_env_checker=True, kwargs=rung.kwargs, reward_threshold=rung.threshold)  # fmt: skip
+                     kwargs=rung.kwargs, reward_threshold=rung.threshold)  # fmt: skip
     if _WaitForPettingZoo.module in sys.modules:
         _register_with(sys.modules[_WaitForPettingZoo.module])
     elif not any(isinstance(finder, _WaitForPettingZoo) for finder in sys.meta_path):
