@@ -21,6 +21,8 @@ from qsl_envs.participants.quotes import base_spread, glft_slope
 
 FULL_SHIFT = (0.1, 2.0)
 """Ticks by which a full inventory moves the quotes, as shares of the largest offset: what the tuner looks between."""
+MOST_STAY = 0.4
+"""Most ticks that a quote may be off and stay, as a share of the largest offset: what the tuner looks up to."""
 WHOLE = 1e-3
 """Ticks that a distance which is read from an observation (float32) may be off."""
 
@@ -114,7 +116,7 @@ def shifts(desk: Desk) -> Span:
 def patience(desk: Desk) -> Space:
     """Ticks by which a quote may be off that the tuner tries, where the agent sees its own orders."""
     seen = any(name.endswith("own_bid_distance") for name in desk.observation_names)
-    return {"stay": Span(0.0, min(4.0, desk.max_offset), own="low")} if seen else {}
+    return {"stay": Span(0.0, MOST_STAY * desk.max_offset, own="low")} if seen else {}
 
 
 def commons(desk: Desk) -> Space:
