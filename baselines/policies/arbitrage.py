@@ -41,6 +41,21 @@ def deepest(desk: Desk, obs: np.ndarray) -> np.ndarray:
     return found
 
 
+def foretold(desk: Desk, obs: np.ndarray, mids: np.ndarray, deep: float, pressure: float) -> np.ndarray:
+    """Mids moved by what the books say is to come, float64 (n, venue).
+
+    Args:
+        mids: of every venue, (n, venue).
+        deep: share of the way from the mid of the touch to that of the deepest level known on both sides.
+        pressure: ticks by which a mid moves where all known depth is on the bid.
+    """
+    if deep:
+        mids = mids + deep * deepest(desk, obs)
+    if pressure:
+        mids = mids + pressure * obs[:, desk.books("depth_imbalance")].astype(np.float64)
+    return mids
+
+
 @dataclass(frozen=True)
 class Arbitrageur(Scripted):
     """Base of the arbitrageurs."""
@@ -115,11 +130,7 @@ class Consensus(Arbitrageur):
         Args:
             mid: of every venue, as `touches` gives it.
         """
-        told = mid
-        if self.deep:
-            told = told + self.deep * deepest(self.desk, obs)
-        if self.pressure:
-            told = told + self.pressure * obs[:, self.desk.books("depth_imbalance")].astype(np.float64)
+        told = foretold(self.desk, obs, mid, self.deep, self.pressure)
         return told.mean(1) - self.lean * self.desk.shares(obs)[:, 0]
 
     def gains(self, obs: np.ndarray) -> np.ndarray:

@@ -109,8 +109,10 @@ def sizes(desk: Desk) -> Space:
 
 def shifts(desk: Desk) -> Span:
     """Shifts of the quotes at a full inventory that the tuner tries."""
-    scale = 1.0 / desk.model.k if desk.model is not None else desk.max_offset
-    return Span(FULL_SHIFT[0] * scale, FULL_SHIFT[1] * scale, log=True)
+    if desk.model is not None:
+        # Where the P&L alone counts the best shift is none at all, which the fixed spread has.
+        return Span(0.01 / desk.model.k, 2.0 / desk.model.k, log=True, own="low")
+    return Span(FULL_SHIFT[0] * desk.max_offset, FULL_SHIFT[1] * desk.max_offset, log=True)
 
 
 def patience(desk: Desk) -> Space:

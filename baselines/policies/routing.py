@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from baselines.policies.arbitrage import foretold
 from baselines.policies.desk import ROUTING, Desk
 from baselines.policies.execution import Twap, route
 from baselines.policies.search import Space, Span
@@ -16,7 +17,8 @@ from baselines.policies.search import Space, Span
 @dataclass(frozen=True)
 class Router(Twap):
     """Even slices over the session, each sent to the cheapest lots that are known to be shown anywhere, fees counted;
-    lots that are a bargain beside the mean mid of all venues are taken before they are due.
+    lots that are a bargain beside the mean mid of all venues, moved by what their books say is to come, are taken
+    before they are due.
 
     It is the static part of the problem of Cont and Kukanov (2017): queues are not weighed.
     """
@@ -24,14 +26,18 @@ class Router(Twap):
     spread: float = 0.0
     """share of the resting lots that is split evenly over the venues; the others go where makers pay least"""
     bargain: float = math.inf
-    """ticks by which a lot must be better than the mean mid, after fees, to be taken ahead of the schedule"""
+    """ticks by which a lot must be better than that, after fees, to be taken ahead of the schedule"""
+    deep: float = 0.0
+    """share of the way from the mid of the touch to that of the deepest level known on both sides"""
+    pressure: float = 0.0
+    """ticks by which a lot is worth more where all known depth is on the bid"""
     name: ClassVar[str] = "router by price and fee"
     kinds: ClassVar[frozenset[str]] = frozenset({ROUTING})
     ranges: ClassVar[dict[str, tuple[float, float]]] = {**Twap.ranges, "spread": (0, 1)}
 
     def place(self, obs: np.ndarray, left: np.ndarray, now: np.ndarray, rest: np.ndarray, deeper: Any) -> np.ndarray:
         d = self.desk
-        costs, lots = shown(d, obs)
+        costs, lots = shown(d, obs, self.deep, self.pressure)
         bargains = np.where(costs <= -self.bargain, lots, 0.0).sum((1, 2)).astype(np.int64)
         now = np.maximum(now, np.minimum(bargains, left))
         rest = np.minimum(rest, left - now)
@@ -41,12 +47,15 @@ class Router(Twap):
 
     @classmethod
     def own_space(cls, desk: Desk, sigma: float) -> Space:
-        return {"bargain": Span(-1.0, 4.0), "spread": Span(0.0, 1.0, own="both")}
+        return {
+            "bargain": Span(-1.0, 4.0), "spread": Span(0.0, 1.0, own="both"), "deep": Span(0.0, 2.5, own="low"),
+            "pressure": Span(0.0, 8.0, own="low"),
+        }  # fmt: skip
 
 
-def shown(desk: Desk, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What could be taken: how many ticks beyond the mean mid a lot costs after fees, and how many lots there are, both
-    float64 (n, venue, level); inf where there are none.
+def shown(desk: Desk, obs: np.ndarray, deep: float = 0.0, pressure: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """What could be taken: how many ticks beyond the mean of all mids, moved as `foretold` says, a lot costs after
+    fees, and how many lots there are, both float64 (n, venue, level); inf where there are none.
     """
     buys = obs[:, desk.column("parent_side")] > 0
     levels = sum(name.startswith("book_0_ask_distance_") for name in desk.observation_names)
@@ -60,7 +69,7 @@ def shown(desk: Desk, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         )
         aways.append(np.where(buys[:, None], ask, bid) * desk.tick_scale + desk.taker_fees[venue])
         lots.append(np.rint(np.where(buys[:, None], ask_qty, bid_qty) * desk.qty_scale))
-    apart = mids - mids.mean(1, keepdims=True)
+    apart = mids - foretold(desk, obs, mids, deep, pressure).mean(1, keepdims=True)
     costs, there = np.stack(aways, 1) + np.where(buys[:, None], apart, -apart)[:, :, None], np.stack(lots, 1)
     return np.where(there > 0, costs, np.inf), there
 

@@ -196,6 +196,19 @@ def test_the_router_takes_bargains_before_they_are_due(venues):
     for bargain, taken in ((np.inf, [3, 0, 0]), (0.8, [3, 0, 0]), (0.6, [4, 0, 0]), (-0.7, [4, 0, 3])):
         actions = Router(venues, bargain=bargain)(obs)[0].reshape(3, 2).astype(float)
         assert np.floor((actions[:, 0] + 1) / 2 * 150 + 0.5).tolist() == taken, bargain
+    # All depth of venue A on the bid, and its deepest level 3 wide of the touch's mid: the mean, 2, moves by a third.
+    heard = obs.copy()
+    heard[:, venues.column("depth_imbalance", 0)] = 1.0
+    for side, far in (("bid", 1.0), ("ask", 7.0)):
+        heard[:, venues.column(f"{side}_distance_4", 0)] = far / venues.tick_scale
+        heard[:, venues.column(f"{side}_qty_4", 0)] = 1 / venues.qty_scale
+    for settings, taken in (
+        ({"pressure": 3.0}, [4, 0, 3]),
+        ({"pressure": -1.5}, [3, 0, 0]),
+        ({"deep": 1.0}, [4, 0, 3]),
+    ):
+        actions = Router(venues, bargain=0.3, **settings)(heard)[0].reshape(3, 2).astype(float)
+        assert np.floor((actions[:, 0] + 1) / 2 * 150 + 0.5).tolist() == taken, settings
     obs[:, venues.column("parent_side")] = -1.0  # nobody bids
     assert (Router(venues, bargain=-9.0, slack=0.1)(obs)[:, ::2] == -1).all()
 
