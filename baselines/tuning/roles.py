@@ -18,7 +18,7 @@ from baselines.policies.desk import ARBITRAGE, CHOICE, EXECUTION, QUOTES, ROUTIN
 from baselines.policies.library import build, candidates
 from baselines.policies.plain import DoNothing
 from baselines.policies.protocol import Policy
-from baselines.tuning.tune import BUDGET, LEAST_SIGMA, SideBySide, Tell, Tuned, chosen, tunable
+from baselines.tuning.tune import BUDGET, LEAST_SIGMA, MOST_ENVS, SideBySide, Tell, Tuned, chosen, tunable
 
 FIRST = {
     QUOTES: "inventory skew", CHOICE: "inventory skew", EXECUTION: "TWAP", ROUTING: "router by price and fee",
@@ -79,6 +79,12 @@ class Table:
 
     def results(self, role: str, policies: Sequence[Policy]) -> list[dict[str, np.ndarray]]:
         """Metrics of the first seat of a role with each of these policies on it, float64 (world,) each."""
+        side_by_side = max(1, MOST_ENVS // self.worlds.block)
+        parts = [policies[first : first + side_by_side] for first in range(0, len(policies), side_by_side)]
+        return [found for part in parts for found in self._side_by_side(role, part)]
+
+    def _side_by_side(self, role: str, policies: Sequence[Policy]) -> list[dict[str, np.ndarray]]:
+        """The same of as many as share one set of environments."""
         n, worlds = len(policies), self.worlds
         if n not in self.made:
             self.made[n] = worlds.make(worlds.block * n)
