@@ -61,9 +61,12 @@ class Maker(Scripted, ABC):
                 [d.column(f"own_{side}_{what}", symbol=s) for s in range(d.num_symbols)] for what in ("qty", "distance")
             ]
             stands = obs[:, own[1]].astype(np.float64) * d.tick_scale
-            stays = (obs[:, own[0]] > 0) & (np.abs(stands - wanted) <= self.stay + WHOLE)
             # a mid may lie between two ticks: a whole distance below such a mid is rounded outwards by half a tick
-            found.append(np.where(stays, np.floor(stands + WHOLE), wanted))
+            asked = np.floor(stands + WHOLE)
+            stays = (obs[:, own[0]] > 0) & (np.abs(stands - wanted) <= self.stay + WHOLE)
+            if d.offsets:  # one that no choice asks for cannot be kept
+                stays &= np.isin(asked, d.offsets)
+            found.append(np.where(stays, asked, wanted))
         return np.stack(found)
 
     def hints(self, obs: np.ndarray) -> np.ndarray:

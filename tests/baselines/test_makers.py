@@ -191,6 +191,16 @@ def test_a_quote_that_stands_near_enough_keeps_its_place(book):
     assert price(book, held).tolist() == [[999, 1002], [998, 1003], [997, 1004]]
 
 
+def test_a_choice_keeps_a_quote_only_where_one_of_the_list_does():
+    """The list has 1, 2, 4 and 8 ticks: nothing keeps a quote at 3, so the one that is wanted is asked for."""
+    envs = gym.make_vec("qsl/MarketMakingDiscrete-v0", num_envs=1)
+    desk, table = Desk.of(envs), envs.unwrapped.role.choices().astype(float)
+    obs = standing(desk, np.array([3.0, 2.0, 4.5, 4.0]), np.array([2.5, 3.0, 8.0, 1.0]))
+    chosen = FixedSpread(desk, half_spread=1.0, stay=3.5)(obs)
+    assert ((table[chosen, :2] + 1) / 2 * 10).round(3).tolist() == [[1, 2], [2, 1], [4, 1], [4, 1]]
+    envs.close()
+
+
 def test_a_correction_smaller_than_what_a_quote_may_be_off_moves_none(book):
     obs = standing(book, np.array([3.0, 3.0, 3.0]), np.array([3.0, 3.0, 3.0]))
     policy = FixedSpread(book, half_spread=3.0, qty=4.0, stay=1.0)
