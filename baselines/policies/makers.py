@@ -21,8 +21,9 @@ from qsl_envs.participants.quotes import base_spread, glft_slope
 
 FULL_SHIFT = (0.1, 2.0)
 """Ticks by which a full inventory moves the quotes, as shares of the largest offset: what the tuner looks between."""
-MOST_STAY = 0.4
-"""Most ticks that a quote may be off and stay, as a share of the largest offset: what the tuner looks up to."""
+MOST_STAY = (4.0, 0.4)
+"""Most ticks by which a quote may be off and stay that the tuner tries: so many, or this share of the largest offset
+where that is more."""
 WHOLE = 1e-3
 """Ticks that a distance which is read from an observation (float32) may be off."""
 
@@ -121,7 +122,8 @@ def shifts(desk: Desk) -> Span:
 def patience(desk: Desk) -> Space:
     """Ticks by which a quote may be off that the tuner tries, where the agent sees its own orders."""
     seen = any(name.endswith("own_bid_distance") for name in desk.observation_names)
-    return {"stay": Span(0.0, MOST_STAY * desk.max_offset, own="low")} if seen else {}
+    most = min(max(MOST_STAY[0], MOST_STAY[1] * desk.max_offset), desk.max_offset)
+    return {"stay": Span(0.0, most, own="low")} if seen else {}
 
 
 def commons(desk: Desk) -> Space:
