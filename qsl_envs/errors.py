@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from types import ModuleType
+from typing import Any
 
 
 class QslError(Exception):
@@ -42,6 +44,19 @@ def require(holds: bool, owner: object, field: str, allowed: str, value: object,
     if not holds:
         name = owner if isinstance(owner, str) else type(owner).__name__
         raise error(f"{name}.{field} must be {allowed}, was {value!r}")
+
+
+def require_whole(owner: object, field: str, value: Any, lowest: int, highest: int) -> int:
+    """A whole number, NumPy's too, from `lowest` to `highest`. Raises: ConfigError naming owner, field and value."""
+    whole = operator.index(value) if hasattr(value, "__index__") and not isinstance(value, bool) else lowest - 1
+    require(lowest <= whole <= highest, owner, field, f"a whole number in [{lowest:_}, {highest:_}]", value)
+    return whole
+
+
+def require_flag(owner: object, field: str, value: Any) -> bool:
+    """A truth value. Raises: ConfigError naming owner, field and value: `"no"` or `[]` is none."""
+    require(isinstance(value, bool), owner, field, "true or false", value)
+    return value
 
 
 def require_extra(module: str, extra: str) -> ModuleType:

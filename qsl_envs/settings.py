@@ -93,7 +93,7 @@ def _option(options: list[Any], value: Any, path: str) -> Any:
     if kind is None:
         return options[0]
     kinds = {f.default: o for o in options if is_dataclass(o) for f in fields(o) if f.name == "kind"}
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ConfigError(f"{path}.kind must be one of {', '.join(map(str, kinds))}, was {kind!r}")
     return kinds[kind]
 

@@ -58,7 +58,10 @@ def whole(owner: object, field: str, value: Any) -> int:
 
 def code_of(owner: object, field: str, value: Any, table: dict[str, int]) -> int:
     """The number of a word, or of itself."""
-    known = value in table if isinstance(value, str) else not isinstance(value, bool) and value in table.values()
+    if isinstance(value, str):
+        known = value in table
+    else:
+        known = hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_)) and value in table.values()
     require(known, owner, field, f"one of {', '.join(table)}", value, OrderError)
     return table[value] if isinstance(value, str) else int(value)
 
@@ -140,12 +143,16 @@ def fill_message(owner: object, target: memoryview, action: int, order_id: Any, 
         fits = -(2**31) <= offset < 2**31
         offset = offset if fits else 0
         has |= HAS_OFFSET if fits else BAD_OFFSET_BIT
-    if values.get("total"):
+    total = values.get("total", False)
+    require(isinstance(total, bool), owner, "total", "true or false", total, OrderError)
+    if total:
         has |= TOTAL_BIT
+    expire_ns = values.get("expire_ns")
+    if expire_ns is not None:
+        expire_ns = whole(owner, "expire_ns", expire_ns)
     if action == ADD and tif == GTD:
-        expire_ns = values.get("expire_ns")
         require(expire_ns is not None, owner, "expire_ns", "given with tif gtd", expire_ns, OrderError)
-        new_order_id = whole(owner, "expire_ns", expire_ns)  # the two share their place
+        new_order_id = expire_ns  # the two share their place
     MESSAGE_BYTES.pack_into(
         target,
         0,

@@ -8,7 +8,7 @@ import numpy as np
 
 from qsl_envs.engine import words
 from qsl_envs.engine.answers import Report, Trade
-from qsl_envs.engine.arguments import fill_cancel, fill_limit, fill_message, judged, whole
+from qsl_envs.engine.arguments import code_of, fill_cancel, fill_limit, fill_message, judged, whole
 from qsl_envs.engine.check import check_book
 from qsl_envs.engine.config import EngineConfig
 from qsl_envs.engine.constants import (
@@ -77,9 +77,10 @@ class OrderBook:
         given = {"max_orders": max_orders, "window_ticks": window_ticks, "keep_on_decrease": keep_on_decrease}
         settings = {name: value for name, value in given.items() if value is not None}
         if stp is not None:
-            allowed = f"one of {', '.join(words.STP_MODES)}"
-            require(stp in words.STP_MODES or stp in words.STP_MODES.values(), self, "stp", allowed, stp, OrderError)
-            settings["stp"] = words.STP_MODES[stp] if isinstance(stp, str) else stp
+            settings["stp"] = code_of(self, "stp", stp, words.STP_MODES)
+        require(
+            config is None or isinstance(config, EngineConfig), self, "config", "an EngineConfig", config, OrderError
+        )
         grows = config is None and max_orders is None
         base = config if config is not None else EngineConfig(max_orders=FIRST_POOL)
         fields = {name: getattr(base, name) for name in base.__dataclass_fields__}
@@ -271,12 +272,11 @@ class OrderBook:
 
     def queue(self, side: str | int, price: int) -> list[tuple[int, int, int]]:
         """(order_id, open qty, shown qty) of every order at a price, displayed queue first, hidden orders behind."""
-        known = side in words.SIDES or side in (BUY, SELL)
-        require(known, self, "side", "buy or sell", side, OrderError)
+        side = code_of(self, "side", side, words.SIDES)
         require(
             1 <= whole(self, "price", price) <= PRICE_MAX, self, "price", "in [1, 2**31 - 1] ticks", price, OrderError
         )
-        rows = list_side(self._memory, words.SIDES[side] if isinstance(side, str) else side)
+        rows = list_side(self._memory, side)
         rows = rows[rows["price"] == price]
         return [(int(r["order_id"]), int(r["qty"]), int(r["display_qty"])) for r in rows]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from qsl_envs.engine.constants import STP_DECREMENT
 from qsl_envs.errors import require
+from qsl_envs.settings import check_types
 
 WINDOW_MIN, WINDOW_MAX = 64, 262_144
 
@@ -30,6 +31,7 @@ class EngineConfig:
     """write the levels that a message touches, for market data; value"""
 
     def __post_init__(self) -> None:
+        check_types(self)
         window = self.window_ticks
         require(1 <= self.max_orders < 2**31, self, "max_orders", "in [1, 2**31)", self.max_orders)
         power = window > 0 and window & (window - 1) == 0

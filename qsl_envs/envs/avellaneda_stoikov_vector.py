@@ -14,9 +14,9 @@ from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs import avellaneda_stoikov_step as at
 from qsl_envs.envs.avellaneda_stoikov_config import AvellanedaStoikovConfig, as_config, model_record, observation_fields
-from qsl_envs.envs.contract import autoreset_mode_of, masked, rebuild, stagger_of
+from qsl_envs.envs.contract import autoreset_mode_of, masked, rebuild, step_limit_of
 from qsl_envs.envs.native import NativeVectorEnv
-from qsl_envs.errors import ConfigError, require
+from qsl_envs.errors import ConfigError, require, require_flag, require_whole
 from qsl_envs.kernel.draw import seed_key
 from qsl_envs.market.batch import Threads
 from qsl_envs.settings import config_hash
@@ -66,18 +66,16 @@ class AvellanedaStoikovVectorEnv(NativeVectorEnv):
             "step_info": step_info, "stagger": stagger, "render_mode": render_mode, **task,
         }  # fmt: skip
         self.task = as_config(task, config)
-        require(1 <= num_envs <= 10**7, self, "num_envs", "in [1, 10_000_000]", num_envs)
+        n = require_whole(self, "num_envs", num_envs, 1, 10_000_000)
         require(render_mode in (None, "ansi"), self, "render_mode", "None or 'ansi'", render_mode)
-        limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
-        require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
+        self.max_episode_steps = limit = step_limit_of(self, max_episode_steps)
+        self.step_info, stagger = require_flag(self, "step_info", step_info), require_flag(self, "stagger", stagger)
         seed_key(split, 0)  # refuses a bad name now
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": ["ansi"], "render_fps": 10, "autoreset_mode": self.autoreset_mode}
         self.render_mode, self.split = render_mode, split
-        self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
-        n = num_envs
         self._prepare(n, observation_fields(self.task), Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32), copy)
-        self._models = model_record(self.task, max_episode_steps, MODES[self.autoreset_mode], stagger_of(self, stagger))
+        self._models = model_record(self.task, limit, MODES[self.autoreset_mode], stagger)
         self._values = np.zeros((at.NUM_VALUES, n))
         self._numbers = np.zeros((at.NUM_NUMBERS, n), np.int64)
         for term, name in enumerate(at.REWARD_TERMS):

@@ -55,6 +55,7 @@ class TaskConfig:
         require(known, self, "decide_on", f"one of {', '.join(DECISION_NAMES)}", self.decide_on)
         require(1 <= self.levels <= 64, self, "levels", "in [1, 64]", self.levels)
         require(1 <= self.frames <= 64, self, "frames", "in [1, 64]", self.frames)
+        require(isinstance(self.blocks, (tuple, list)), self, "blocks", f"of {', '.join(BLOCK_NAMES)}", self.blocks)
         object.__setattr__(self, "blocks", tuple(self.blocks))
         for name in self.blocks:
             require(name in BLOCK_NAMES, self, "blocks", f"of {', '.join(BLOCK_NAMES)}", name)
@@ -120,6 +121,8 @@ class DiscreteMakerConfig(MakerConfig):
 
     def __post_init__(self) -> None:
         MakerConfig.__post_init__(self)
+        listed = isinstance(self.offsets, (tuple, list))
+        require(listed, self, "offsets", "a list of whole numbers of ticks", self.offsets)
         object.__setattr__(self, "offsets", tuple(self.offsets))
         whole = all(isinstance(o, int) and not isinstance(o, bool) for o in self.offsets)
         rising = whole and len(self.offsets) > 0 and list(self.offsets) == sorted(set(self.offsets))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.errors import require
+from qsl_envs.errors import require, require_whole
 
 
 def reset_mask_of(owner: Any, options: dict[str, Any] | None, count: int, started: bool) -> np.ndarray:
@@ -28,16 +28,14 @@ def reset_mask_of(owner: Any, options: dict[str, Any] | None, count: int, starte
     return mask
 
 
-def stagger_of(owner: Any, stagger: Any) -> bool:
-    """Whether first episodes begin at drawn ages. Raises: ConfigError if that is no answer."""
-    require(isinstance(stagger, bool), owner, "stagger", "true or false", stagger)
-    return stagger
-
-
 def check_count(owner: Any, num_envs: Any) -> None:
     """Raises: ConfigError if `num_envs` is no number of envs."""
-    whole = isinstance(num_envs, (int, np.integer)) and not isinstance(num_envs, bool)
-    require(whole and 1 <= num_envs <= 1_000_000, owner, "num_envs", "in [1, 1_000_000]", num_envs)
+    require_whole(owner, "num_envs", num_envs, 1, 1_000_000)
+
+
+def step_limit_of(owner: Any, limit: Any, field: str = "max_episode_steps") -> int | None:
+    """Steps after which an episode is cut off. Raises: ConfigError unless it is None or a whole number above 0."""
+    return None if limit is None else require_whole(owner, field, limit, 1, 2**62)
 
 
 def seeds_of(
@@ -78,6 +76,6 @@ def rebuild(cls: type, arguments: dict[str, Any], spec: Any) -> Any:
 def autoreset_mode_of(mode: AutoresetMode | str) -> AutoresetMode:
     """Gymnasium's mode from itself, its name or its value. Raises: ConfigError."""
     names = {m.value: m for m in AutoresetMode} | {m.name: m for m in AutoresetMode}
-    known = isinstance(mode, AutoresetMode) or mode in names
+    known = isinstance(mode, AutoresetMode) or (isinstance(mode, str) and mode in names)
     require(known, "VectorEnv", "autoreset_mode", f"one of {', '.join(m.value for m in AutoresetMode)}", mode)
     return mode if isinstance(mode, AutoresetMode) else names[mode]

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.vector import AutoresetMode
 
 from qsl_envs.envs.config import task_config
-from qsl_envs.envs.contract import autoreset_mode_of, check_count, rebuild, reset_mask_of, seeds_of, stagger_of
+from qsl_envs.envs.contract import autoreset_mode_of, check_count, rebuild, reset_mask_of, seeds_of, step_limit_of
 from qsl_envs.envs.core import Seats, prepare_kernels
 from qsl_envs.envs.fields import field_names, field_units
 from qsl_envs.envs.market_words import MARKET_WORDS, take_words, with_words
@@ -21,7 +21,7 @@ from qsl_envs.envs.privileged import state_width, write_states
 from qsl_envs.envs.realism import realism_of, relieved, words
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, REWARD_TERMS
-from qsl_envs.errors import ConfigError, require
+from qsl_envs.errors import ConfigError, require, require_flag, require_whole
 from qsl_envs.market.changes import market_config
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
@@ -76,7 +76,7 @@ class MarlVectorEnv:
             "max_episode_steps": max_episode_steps, "max_cycles": max_cycles, "copy": copy, "stagger": stagger,
             "realism": realism, **words,
         }  # fmt: skip
-        roles = self.roles_of(seats or {}, tasks or {}, step_ns)
+        roles = self.roles_of({} if seats is None else seats, {} if tasks is None else tasks, step_ns)
         self.realism = realism_of(realism)
         seated = sum(role.num_seats for role in roles)
         said = take_words(words)
@@ -90,13 +90,12 @@ class MarlVectorEnv:
         self.roles = {role.name: role for role in roles}
         self.autoreset_mode = autoreset_mode_of(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode, "is_parallelizable": True}
-        limit = max_episode_steps if max_cycles is None else max_cycles
-        limit_ok = limit is None or (isinstance(limit, int) and limit > 0)
-        require(limit_ok, self, "max_episode_steps", "None or > 0", limit)
-        self.max_episode_steps, self.copy, self.num_envs = limit, bool(copy), num_envs
+        limits = step_limit_of(self, max_episode_steps), step_limit_of(self, max_cycles, "max_cycles")
+        limit = limits[0] if max_cycles is None else limits[1]
+        self.max_episode_steps, self.copy, self.num_envs = limit, require_flag(self, "copy", copy), num_envs
         prepare_kernels()
         self.market = Market(market, num_envs, split=split, num_threads=num_threads)
-        self.core = Seats(self.market, roles, self.autoreset_mode, limit or 0, stagger_of(self, stagger))
+        self.core = Seats(self.market, roles, self.autoreset_mode, limit or 0, require_flag(self, "stagger", stagger))
         self.possible_agents = [f"{role.name}_{k}" for role in roles for k in range(role.num_seats)]
         self._flats = [np.zeros(self.core.obs_size, np.float32) for _ in range(2)]
         self._turn, self._last = 0, self._flats[0]
@@ -115,15 +114,15 @@ class MarlVectorEnv:
         """The roles with other numbers of seats and other settings. Raises: ConfigError naming a role that is none."""
         known = ", ".join(role.name for role in cls.default_roles)
         for field, given in (("seats", seats), ("tasks", tasks)):
+            require(isinstance(given, dict), cls.__name__, field, f"by role: {known}", given)
             for name in given:
                 require(any(r.name == name for r in cls.default_roles), cls.__name__, field, f"by role: {known}", name)
         made = []
         for role in cls.default_roles:
-            count = seats.get(role.name, role.num_seats)
-            require(
-                isinstance(count, int) and 0 <= count <= 64, cls.__name__, f"seats[{role.name}]", "in [0, 64]", count
-            )
-            settings = dict(tasks.get(role.name, {}))
+            count = require_whole(cls.__name__, f"seats[{role.name}]", seats.get(role.name, role.num_seats), 0, 64)
+            settings = tasks.get(role.name, {})
+            require(isinstance(settings, dict), cls.__name__, f"tasks[{role.name}]", "a mapping of settings", settings)
+            settings = dict(settings)
             for name in ("step_ns", "decide_on"):
                 if name in settings:
                     raise ConfigError(f"tasks[{role.name}].{name} is not one role's: all agents decide every step_ns")

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from qsl_envs.envs.contract import reset_mask_of, seeds_of
 from qsl_envs.envs.fields import Field, field_box, field_names, field_units
-from qsl_envs.errors import require
+from qsl_envs.errors import require, require_flag
 
 
 class NativeVectorEnv(VectorEnv, abc.ABC):
@@ -28,7 +28,7 @@ class NativeVectorEnv(VectorEnv, abc.ABC):
     def _prepare(self, num_envs: int, fields: Sequence[Field], action_space: Space, copy: bool) -> None:
         """Make spaces and buffers; `autoreset_mode` is set before."""
         n = self.num_envs = num_envs
-        self.fields, self.copy = tuple(fields), bool(copy)
+        self.fields, self.copy = tuple(fields), require_flag(self, "copy", copy)
         self.observation_names, self.observation_units = field_names(self.fields), field_units(self.fields)
         self.single_observation_space, self.single_action_space = field_box(self.fields), action_space
         self.observation_space = batch_space(self.single_observation_space, n)

@@ -15,6 +15,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils.conversions import parallel_to_aec
 
 from qsl_envs.envs.camera import Camera
+from qsl_envs.envs.contract import step_limit_of
 from qsl_envs.envs.core import inventory_limit
 from qsl_envs.envs.marl import STATE_LEVELS, MarlVectorEnv
 from qsl_envs.envs.moment_text import moment_text
@@ -164,9 +165,8 @@ class TradingParallelEnv(ParallelEnv):
 
     @max_cycles.setter
     def max_cycles(self, steps: int | None) -> None:
-        require(steps is None or steps > 0, self, "max_cycles", "None or > 0", steps)
-        self.vector.max_episode_steps = steps
-        self.vector.core.arrays.tasks["max_steps"] = steps or 0
+        self.vector.max_episode_steps = step_limit_of(self, steps, "max_cycles")
+        self.vector.core.arrays.tasks["max_steps"] = self.vector.max_episode_steps or 0
 
     def snapshot(self) -> bytes:
         """The market and all agents as bytes, with who still takes part."""

@@ -20,7 +20,7 @@ REALISM = {
 
 def realism_of(given: dict[str, bool] | None) -> dict[str, bool]:
     """All switches, those given set. Raises: ConfigError naming one that there is not."""
-    given = given or {}
+    given = {} if given is None else given
     require(isinstance(given, dict), "realism", "realism", f"a mapping of {', '.join(REALISM)}", given)
     for name, on in given.items():
         require(name in REALISM, "realism", name, f"one of {', '.join(REALISM)}", name)

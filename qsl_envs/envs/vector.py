@@ -12,7 +12,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 
-from qsl_envs.envs.contract import autoreset_mode_of, masked, stagger_of
+from qsl_envs.envs.contract import autoreset_mode_of, masked, step_limit_of
 from qsl_envs.envs.core import Seats, inventory_limit
 from qsl_envs.envs.native import NativeVectorEnv
 from qsl_envs.envs.realism import REALISM, words
@@ -20,7 +20,7 @@ from qsl_envs.envs.rendering import FPS, RENDER_MODES, Renderer
 from qsl_envs.envs.roles import Role
 from qsl_envs.envs.state import CHOOSE_QUOTE, DECISION_NAMES, REWARD_TERMS
 from qsl_envs.envs.text import book_text
-from qsl_envs.errors import require
+from qsl_envs.errors import require, require_flag
 from qsl_envs.market.market import Market
 from qsl_envs.settings import config_hash
 
@@ -64,11 +64,10 @@ class TradingVectorEnv(NativeVectorEnv):
         allowed = f"None or one of {', '.join(RENDER_MODES)}"
         require(render_mode is None or render_mode in RENDER_MODES, self, "render_mode", allowed, render_mode)
         self.render_mode = render_mode
-        limit_ok = max_episode_steps is None or (isinstance(max_episode_steps, int) and max_episode_steps > 0)
-        require(limit_ok, self, "max_episode_steps", "None or > 0", max_episode_steps)
-        self.max_episode_steps, self.step_info = max_episode_steps, bool(step_info)
+        self.max_episode_steps = step_limit_of(self, max_episode_steps)
+        self.step_info, stagger = require_flag(self, "step_info", step_info), require_flag(self, "stagger", stagger)
         n, config = market.num_replicas, market.config
-        self.core = Seats(market, (role,), self.autoreset_mode, max_episode_steps or 0, stagger_of(self, stagger))
+        self.core = Seats(market, (role,), self.autoreset_mode, self.max_episode_steps or 0, stagger)
         self.action_names = role.action_names(config)
         self._prepare(n, role.fields(config), role.action_space(config), copy)
         self._chooses, self._waits_for_fills = role.kind == CHOOSE_QUOTE, self.task.decide_on != DECISION_NAMES[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from qsl_envs.errors import require
+from qsl_envs.errors import require_whole
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.entries import call_advance
 from qsl_envs.market.world import reset_day_row, reset_row
@@ -48,8 +48,7 @@ class Threads:
     """A pool of plain Python threads that splits rows into equal stretches; made when first used, anew after a fork."""
 
     def __init__(self, count: int = 1):
-        require(1 <= count <= 256, "Market", "num_threads", "in [1, 256]", count)
-        self.count = count
+        self.count = require_whole("Market", "num_threads", count, 1, 256)
         self._pool: ThreadPoolExecutor | None = None
         self._pid = -1
 

@@ -229,8 +229,9 @@ class SizeConfig:
         check_types(self)
         for name in ("tape", "wheel"):
             v = getattr(self, name)
-            require(v >= 16 and v & (v - 1) == 0, self, name, "a power of two >= 16", v)
-        require(self.wheel >= 64, self, "wheel", ">= 64", self.wheel)
+            least = 64 if name == "wheel" else 16
+            power = least <= v <= 2**24 and v & (v - 1) == 0
+            require(power, self, name, f"a power of two in [{least}, 2**24]", v)
         require(1 <= self.max_orders <= 2**20, self, "max_orders", "in [1, 2**20]", self.max_orders)
         require(1 <= self.max_clients <= 2**15, self, "max_clients", "in [1, 2**15]", self.max_clients)
         for name in ("max_messages", "max_calendar", "max_pending"):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from qsl_envs.engine.constants import NIL
-from qsl_envs.errors import CapacityError, ConfigError, OrderError, require
+from qsl_envs.errors import CapacityError, ConfigError, OrderError, require, require_whole
 from qsl_envs.kernel.draw import episode_key, seed_key, template_key
 from qsl_envs.market import layout as lay
 from qsl_envs.market.batch import Threads, advance_rows, reset_day_rows, reset_rows
-from qsl_envs.market.config import MarketConfig
+from qsl_envs.market.config import DAY_NS, MarketConfig
 from qsl_envs.market.constants import (
     E_CALENDAR,
     E_MESSAGES,
@@ -73,7 +73,7 @@ class Replicas:
                  day_start_ns: int | None = None, day_end_ns: int | None = None, record: int = 0):  # fmt: skip
         config = MarketConfig() if config is None else config
         require(isinstance(config, MarketConfig), "Market", "config", "a MarketConfig", config)
-        require(1 <= num_replicas <= 10**6, "Market", "num_replicas", "in [1, 1_000_000]", num_replicas)
+        require_whole("Market", "num_replicas", num_replicas, 1, 1_000_000)
         self.config, self.num_replicas, self.split = config, num_replicas, split
         self.plan = Plan(config)
         self.world = self.plan.base
@@ -86,7 +86,7 @@ class Replicas:
         self._scratch = np.zeros(num_threads * self.scratch_longs, np.int64)
         self.day = day
         rows = lay.NO_DAY if day is None else np.ascontiguousarray(day.rows).view(np.recarray)
-        require(0 <= record <= 2**31, "Market", "record", "in [0, 2**31] rows a replica", record)
+        require_whole("Market", "record", record, 0, 2**31)
         self.recording = Recording(config, num_replicas, record)
         self.arrays = lay.market_arrays(self.arena, self.world, self._scratch, rows, self.recording, self.plan.cells)
         fill_entries(self.arrays.entries, day is not None, None if config.flow is None else config.flow.kind)
@@ -119,7 +119,7 @@ class Replicas:
         Args:
             rows: of the tape that each replica keeps, > 0.
         """
-        require(0 < rows <= 2**31, "Market.begin_recording", "rows", "in [1, 2**31]", rows)
+        require_whole("Market.begin_recording", "rows", rows, 1, 2**31)
         self.recording = Recording(self.config, self.num_replicas, rows, stop=False)
         entries, day = self.arrays.entries, self.arrays.day
         self.arrays = lay.market_arrays(self.arena, self.world, self._scratch, day, self.recording, self.plan.cells)
@@ -135,8 +135,10 @@ class Replicas:
         require(config.flow is None, config, "flow", "None beside a recorded day", config.flow)
         need, have = self.day.num_slots + config.size.max_clients, config.size.max_orders
         require(have >= need, config.size, "max_orders", f">= {need} for this day and its agents", have)
-        first = int(rows["ts_ns"][0]) if start_ns is None else start_ns
-        end = int(rows["ts_ns"][-1]) if end_ns is None else end_ns
+        first, end = int(rows["ts_ns"][0]), int(rows["ts_ns"][-1])
+        latest = max(end, DAY_NS)
+        first = first if start_ns is None else require_whole("Market", "day_start_ns", start_ns, 0, end)
+        end = end if end_ns is None else require_whole("Market", "day_end_ns", end_ns, first, latest)
         allowed = f"at most the day's window of {end - first} ns"
         require(config.session_ns <= end - first, config, "session_ns", allowed, config.session_ns)
         return first, end - config.session_ns

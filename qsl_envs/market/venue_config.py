@@ -150,8 +150,8 @@ class VenueConfig:
         require(0 <= self.service_ns < 10**9, self, "service_ns", "in [0, 1 s)", self.service_ns)
         require(1 <= self.gateway_slots <= 2**20, self, "gateway_slots", "in [1, 2**20]", self.gateway_slots)
         require(1 <= self.max_order_qty < 2**31, self, "max_order_qty", "in [1, 2**31)", self.max_order_qty)
-        require(self.collar_ticks >= 0, self, "collar_ticks", ">= 0", self.collar_ticks)
-        require(self.band_ticks >= 0, self, "band_ticks", ">= 0", self.band_ticks)
+        require(0 <= self.collar_ticks < 2**31, self, "collar_ticks", "in [0, 2**31)", self.collar_ticks)
+        require(0 <= self.band_ticks < 2**31, self, "band_ticks", "in [0, 2**31)", self.band_ticks)
         require(0 <= self.impact_ticks <= 1e6, self, "impact_ticks", "in [0, 1e6]", self.impact_ticks)
         require(len(self.tiers) <= 3, self, "tiers", "at most three", len(self.tiers))
         for name in ("band_window_ns", "limit_state_ns", "limit_halt_ns", "limit_call_ns", "min_resting_ns"):

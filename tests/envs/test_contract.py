@@ -157,7 +157,7 @@ def test_render_shows_the_book_and_own_quotes():
         ({"config": {"participants": [{"risk": {"max_inventory": -3}}]}}, "RiskConfig.max_inventory"),
         ({"config": "no_such_file.yaml"}, "no_such_file.yaml"),
         ({"config": 3}, "config must be a MarketConfig, a mapping of changes, or a YAML file, was 3"),
-        ({"num_envs": 0}, "MarketMakingVectorEnv.num_envs must be in"),
+        ({"num_envs": 0}, "MarketMakingVectorEnv.num_envs must be a whole number in"),
         ({"stagger": 1}, "stagger must be true or false, was 1"),
         ({"num_threads": 0}, "num_threads"),
     ],
