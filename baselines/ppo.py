@@ -83,6 +83,7 @@ class Args(CorrectingArgs):
         for name in ("num_envs", "num_steps", "num_epochs", "minibatch_size"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
         require(0 <= self.gae_lambda <= 1, self, "gae_lambda", "in [0, 1]", self.gae_lambda)
+        require(0 <= self.learning_rate <= 1, self, "learning_rate", "in [0, 1]", self.learning_rate)
         require(not (self.init and self.clone), self, "clone", "empty where `init` is given", self.clone)
         require(not (self.clone and self.residual), self, "clone", "empty where `residual` is given", self.clone)
 

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qsl_envs.errors import ConfigError
+from qsl_envs.errors import ConfigError, require
 
 T = TypeVar("T")
 
@@ -96,6 +96,19 @@ def _option(options: list[Any], value: Any, path: str) -> Any:
     if not isinstance(kind, str) or kind not in kinds:
         raise ConfigError(f"{path}.kind must be one of {', '.join(map(str, kinds))}, was {kind!r}")
     return kinds[kind]
+
+
+def json_mapping(owner: object, field: str, text: str) -> dict[str, Any]:
+    """Settings that stand in an argument as JSON, `'{"session_ns": 60000000000}'`.
+
+    Raises: ConfigError naming owner, field and text: no JSON, or another value than a mapping.
+    """
+    try:
+        values = json.loads(text)
+    except (TypeError, ValueError):
+        values = None
+    require(isinstance(values, dict), owner, field, "a JSON object, as '{\"name\": 1}'", text)
+    return values
 
 
 def check_types(config: Any) -> None:

@@ -7,6 +7,7 @@ import gymnasium as gym
 import pytest
 
 import qsl_envs
+from qsl_envs.cli import main
 from qsl_envs.engine import BUY, EngineConfig, OrderBook
 from qsl_envs.market.config import MarketConfig
 from qsl_envs.market.market import Market
@@ -130,3 +131,23 @@ def test_bounds_of_a_size(field: str, value: int) -> None:
     settings = to_dict(MarketConfig())
     settings["size"][field] = value
     named(field, lambda: from_dict(MarketConfig, settings))
+
+
+@pytest.mark.parametrize("value", (0.5, math.nan, "x", 2**63, [0], [0, 0.5], [0, -1], ["a", "b"], {}), ids=repr)
+def test_seeds_of_an_environment(value: Any) -> None:
+    envs = gym.make_vec("qsl/AvellanedaStoikov-v0", num_envs=2)
+    named("seed", lambda: envs.reset(seed=value))
+
+
+@pytest.mark.parametrize("text", ("", "x", "[]", "1", "nan", "None", "{", "'{}'"))
+def test_options_on_the_command_line(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    env_id = "qsl/MarketMaking-v0"
+    for option, words in (
+        ("--env-options", ["train", "ppo", env_id]),
+        ("--env-options", ["tune", env_id]),
+        ("--options", ["evaluate", env_id]),
+        ("--options", ["play", env_id, "--policy", "random"]),
+    ):
+        assert main([*words, f"{option}={text}"]) == 2
+        told = capsys.readouterr().err
+        assert option.strip("-").replace("-", "_") in told.replace("-", "_") and repr(text) in told

@@ -8,7 +8,6 @@ and seeds. Do nothing and the best tuned scripted policy run on the same worlds;
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -37,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from baselines.learning.run_files import ProgressLine
     from baselines.policies.library import names_for
     from qsl_envs.errors import require
+    from qsl_envs.settings import json_mapping
 
     require(args.worlds >= 2, "evaluate", "--worlds", ">= 2", args.worlds)
-    task = Task(args.env_id, args.role, json.loads(args.options), args.threads)
+    task = Task(args.env_id, args.role, json_mapping("evaluate", "--options", args.options), args.threads)
     if not args.policy:
         print(f"scripted policies of {task.env_id}: {', '.join(names_for(task.env_id, task.role))}")
         return 0
@@ -85,7 +85,7 @@ def save(args: argparse.Namespace, task: Any, groups: Any, reference: str, table
     envs = task.make(1, args.split)
     about = {
         "env_id": task.env_id, "role": task.role, "split": args.split, "worlds": args.worlds, "reference": reference,
-        "options": json.loads(args.options), "config_hash": hash_of(getattr(envs, "inner", envs)),
+        "options": task.options, "config_hash": hash_of(getattr(envs, "inner", envs)),
         "policies": args.policy, "version": qsl_envs.__version__, "commit": commit(), "tables": tables,
     }  # fmt: skip
     envs.close()

@@ -7,7 +7,6 @@ a film instead: .gif, or .png and .webp as animated pictures.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -35,9 +34,10 @@ def run(args: argparse.Namespace) -> int:
     """The whole of `qsl play`."""
     from baselines.evaluation.tasks import Task, read_words
     from qsl_envs.errors import require
+    from qsl_envs.settings import json_mapping
 
     require(args.fps >= 0, "play", "--fps", ">= 0", args.fps)
-    task = Task(args.env_id, options=json.loads(args.options))
+    task = Task(args.env_id, options=json_mapping("play", "--options", args.options))
     one_agent = "an environment of one agent"
     require(not task.shared, "play", "ENV_ID", one_agent, args.env_id)
     ((policy, *_),) = read_words(task, [args.policy], args.trust).values()

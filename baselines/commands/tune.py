@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from baselines.policies.library import build, names_for, roles_of
 from baselines.portable import hash_of
 from baselines.tuning.roles import Incumbent, Table
 from baselines.tuning.tune import BUDGET, Tuned, save_tuned, tune
-from qsl_envs.errors import ConfigError, require
+from qsl_envs.errors import require
+from qsl_envs.settings import json_mapping
 
 NOTHING = "do nothing"
 
@@ -55,11 +55,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = roles if args.role is None else (args.role,)
     one_file = args.out.suffix == ".json"
     require(not one_file or len(wanted) == 1, "tune", "--out", "a folder, for several roles", str(args.out))
-    try:
-        options = json.loads(args.env_options)
-    except ValueError as error:
-        raise ConfigError(f"tune --env-options must be JSON, was {args.env_options!r}") from error
-    require(isinstance(options, dict), "tune", "--env-options", "a JSON object", args.env_options)
+    options = json_mapping("tune", "--env-options", args.env_options)
     found = _tune_one(env_id, args, options) if roles == (None,) else _tune_table(env_id, wanted, args, options)
     for role, (content, about) in found.items():
         path = args.out if one_file else args.out / tuned.file_name(env_id, role)

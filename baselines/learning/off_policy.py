@@ -54,7 +54,7 @@ class OffPolicyArgs(CorrectingArgs):
         for name in ("num_envs", "num_steps", "gradient_steps", "batch_size", "return_steps", "memory_frames"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
         require(0 < self.tau <= 1, self, "tau", "in (0, 1]", self.tau)
-        require(self.learning_rate >= 0, self, "learning_rate", ">= 0", self.learning_rate)
+        require(0 <= self.learning_rate <= 1, self, "learning_rate", "in [0, 1]", self.learning_rate)
         require(self.random_frames >= 0, self, "random_frames", ">= 0", self.random_frames)
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from qsl_envs.errors import require
+from qsl_envs.errors import require, require_whole
+from qsl_envs.settings import json_mapping
 
 
 @dataclass
@@ -45,10 +46,12 @@ class RunArgs:
     """project of a tracked run"""
 
     def __post_init__(self) -> None:
-        for name in ("total_frames", "hidden", "torch_threads", "checkpoint_every"):
-            require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
+        most = {"total_frames": 10**15, "hidden": 65_536, "torch_threads": 1024, "checkpoint_every": 10**9}
+        for name in most:
+            require_whole(self, name, getattr(self, name), 1, most[name])
         require(0 < self.gamma <= 1, self, "gamma", "in (0, 1]", self.gamma)
-        require(self.seed >= 0, self, "seed", ">= 0", self.seed)
+        require_whole(self, "seed", self.seed, 0, 10**12)  # a million worlds each
+        json_mapping(self, "env_options", self.env_options)
 
 
 @dataclass

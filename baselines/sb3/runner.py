@@ -25,6 +25,7 @@ from baselines.portable import manifest_of, save_policy
 from baselines.reports.film import film_trained
 from qsl_envs.adapters.sb3 import SB3VecEnv
 from qsl_envs.errors import require, require_extra
+from qsl_envs.settings import json_mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,7 @@ def keywords_of(args: Args, space: Space) -> dict[str, Any]:
     if args.smoke:
         small = {"batch_size": 32, "learning_starts": 32, "buffer_size": 1024}
         given.update({key: value for key, value in small.items() if key in given})
-    more = json.loads(args.settings)
+    more = json_mapping(args, "settings", args.settings)
     given = {**given, "policy_kwargs": {**policy, **more.pop("policy_kwargs", {})}, **more}
     steps = 1 if of.on_policy else given.pop("n_steps", 1)
     if steps > 1:  # said so, a saved model can be loaded without a warning

@@ -50,7 +50,9 @@ def seeds_of(
         start = int(draws.integers(2**31)) if seed is None else int(seed)
         seeds: list[int | None] = [start + i for i in range(count)]
     else:
-        seeds = [None if s is None else int(s) for s in seed]
+        listed = isinstance(seed, (Sequence, np.ndarray)) and not isinstance(seed, str)
+        require(listed, owner, "seed", f"an int or a sequence of {count}", seed)
+        seeds = [None if s is None else require_whole(owner, "seed", s, 0, 2**63 - 1) for s in seed]
         require(len(seeds) == count, owner, "seed", f"an int or a sequence of {count}", len(seeds))
         if not seeded and None in seeds:
             fresh = draws.integers(2**31, size=count).tolist()

@@ -182,7 +182,9 @@ class Replicas:
         With a `mask` (bool, (num_replicas,)) only those that it names.
         """
         mask = np.ones(self.num_replicas, np.bool_) if mask is None else mask
-        seeds = np.arange(self.num_replicas) + seed if np.ndim(seed) == 0 else np.asarray(seed)
+        if np.ndim(seed) == 0:
+            seed = np.arange(self.num_replicas) + require_whole("Market", "seed", seed, 0, 2**63 - 2**20)
+        seeds = np.asarray(seed)
         self.seeds[mask] = seeds[mask]
         for i in np.flatnonzero(mask):
             self.base_keys[i] = seed_key(self.split, int(self.seeds[i]))
