@@ -3,7 +3,7 @@
 Numba's way keeps each variable ready for a debugger and for its reference count: it looks at the old value before every
 store, empties every variable after its last use, writes each statement out as text and asks for the size of what it
 stores. LLVM then takes all of that out again. A kernel has nothing to count (`kernel.linking`), so none of it is
-written here.
+written here. What is written beyond numba: which field a load or a store is of (`kernel.apart`).
 
 Private parts of numba again, as in `kernel.cache`, and for the same minor version.
 """
@@ -16,6 +16,8 @@ from numba.core import cgutils, ir, types
 from numba.core.errors import LoweringError, new_error_context
 from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
+
+from qsl_envs.kernel.apart import is_number, place_of, tell_apart
 
 
 class KernelLower(Lower):
@@ -58,9 +60,30 @@ class KernelLower(Lower):
             signature = self.fndesc.calltypes[inst]
             target, name = self.loadvar(inst.target.name), inst.value.name
             value = self.context.cast(self.builder, self.loadvar(name), self.typeof(name), signature.args[1])
-            self.context.get_setattr(inst.attr, signature)(self.builder, (target, value))
+            record = signature.args[0]
+            if is_number(record, inst.attr):
+                value = self.context.cast(self.builder, value, signature.args[1], record.typeof(inst.attr))
+                store = self.builder.store(value, self.member(record, target, inst.attr))
+                tell_apart(self.module, store, place_of(record, inst.attr))
+            else:
+                self.context.get_setattr(inst.attr, signature)(self.builder, (target, value))
         else:
             super().lower_inst(inst)
+
+    def lower_expr(self, resty: types.Type, expr: ir.Expr):
+        """The value of an expression."""
+        if expr.op == "getattr":
+            record = self.typeof(expr.value.name)
+            if is_number(record, expr.attr):
+                value = self.builder.load(self.member(record, self.loadvar(expr.value.name), expr.attr))
+                tell_apart(self.module, value, place_of(record, expr.attr))
+                return self.context.cast(self.builder, value, record.typeof(expr.attr), resty)
+        return super().lower_expr(resty, expr)
+
+    def member(self, record: types.Record, address, field: str):
+        """Pointer to a number of the record at an address."""
+        kind = self.context.get_data_type(record.typeof(field))
+        return cgutils.get_record_member(self.builder, address, record.offset(field), kind)
 
     def loadvar(self, name: str):
         """The value of a variable now."""
