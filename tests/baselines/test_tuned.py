@@ -10,6 +10,7 @@ from baselines import tuned
 from baselines.evaluation.tasks import Task
 from baselines.policies.library import DESKS, POLICIES, names_for
 from baselines.portable import hash_of
+from baselines.tuning.tune import BUDGET
 from benchmarks import reference_scores
 from qsl_envs.front_door import LADDER
 from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
@@ -22,7 +23,8 @@ def test_what_comes_with_the_package(env_id, role):
     about, policies = content["about"], content["policies"]
     assert (about["env_id"], about["role"], about["env_options"]) == (env_id, role, {})
     assert about["training"]["split"] == "train" and about["validation"]["split"] == "validation"
-    assert len(about["commit"]) == 40 and about["tries_of_each"] >= 8 and about["training"]["worlds"] >= 24
+    assert len(about["commit"]) == 40 and about["training"]["worlds"] >= 32
+    assert about["tries_of_each"] >= (BUDGET if role is None else 10)
     plain = {name for name in names_for(env_id, role) if name not in policies}
     assert plain <= {"do nothing", "random", "optimal"} and len(policies) >= 2
     for name, found in policies.items():
