@@ -133,11 +133,11 @@ def serve_new(m, x, r, h, n):
 
 @kernel(inline=True)
 def serve_less(m, x, r, h, n):
-    """A cancel or a reduction: engine, gate; return as `serve_new`."""
+    """A cancel or a reduction: engine, gate; return the report."""
     message = x.messages[n]
     slot = slot_of(m.book, h, message.handle)
     if slot == NIL:
-        return withdraw_plain(m.book, h, slot), 0
+        return withdraw_plain(m.book, h, slot)
     order = m.book.orders[m.book.books[h].orders_base + slot]
     owner, side, price = np.int64(order.owner), np.int64(order.bits) & 1, np.int64(order.price)
     had = np.int64(order.leaves_qty)
@@ -148,7 +148,7 @@ def serve_less(m, x, r, h, n):
     else:
         answer = reduce_plain(m.book, h, slot, np.int64(message.qty))
     shrink_order(gate, whole, side, price, had - answer[3], answer[3] == 0)
-    return answer, 0
+    return answer
 
 
 @kernel(inline=True)
@@ -156,9 +156,9 @@ def serve(m, x, r, h, n):
     """Serve message `n` and report it."""
     if x.messages[n].action == ADD:
         answer, fills = serve_new(m, x, r, h, n)
+        write_handle_report(x, h, n, fills, answer)
     else:
-        answer, fills = serve_less(m, x, r, h, n)
-    write_handle_report(x, h, n, fills, answer)
+        write_handle_report(x, h, n, 0, serve_less(m, x, r, h, n))
 
 
 @kernel
