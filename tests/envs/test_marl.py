@@ -177,7 +177,7 @@ def test_pickled_it_makes_the_same_worlds():
         ({"seats": {"maker": 65}}, r"seats\[maker\]"),
         ({"tasks": {"maker": {"colour": 1}}}, "colour"),
         ({"tasks": {"maker": {"step_ns": 1}}}, "step_ns"),
-        ({"max_cycles": 0}, "max_episode_steps"),
+        ({"max_cycles": 0}, "max_cycles"),
         ({"num_envs": 0}, "num_envs"),
         ({"colour": 1}, "colour is not an argument; those are num_envs, seats, tasks"),
         ({"config": {"participants": [{}]}}, "participants"),
