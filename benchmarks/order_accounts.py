@@ -2,10 +2,9 @@
 
 Every new order passes the market's own gate (`market.gate.check_new`: size, open orders, inventory cap and notional cap
 with open orders at their worst case, message rate), the engine looks for self-trades at every fill, every fill is
-booked on both sides (cash, inventory, basis, realized profit, fees and rebates, the venue's account: `order_fills`, a
-message's fills together, to the unit what `market.ledger` makes of them one by one), and the gate's open lots follow
-each fill, cancel and reduction. What the market does beyond that is not here: links, reports under way, the sender's
-own books, the public tape.
+booked on both sides (`market.ledger`: cash, inventory, basis, realized profit, fees and rebates, the venue's account),
+and the gate's open lots follow each fill, cancel and reduction. What the market does beyond that is not here: links,
+reports under way, the sender's own books, the public tape.
 
 64 participants: 48 whose orders rest, on both sides, and 16 who take. So every check runs and none ever refuses, and
 the book does exactly what it does in the other lines: the digest is the same.
@@ -15,8 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.order_fills import settle_fills
-from qsl_envs.engine.constants import ADD, BUY, CANCEL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
+from qsl_envs.engine.constants import ADD, BUY, CANCEL, EV_FILL, LIMIT, MARKET, MARKET_IOC, NIL, REJECT
 from qsl_envs.engine.handles import (
     AHEAD,
     HandleArrays,
@@ -32,6 +30,16 @@ from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.config import MarketConfig, ParticipantConfig, RiskConfig, SizeConfig, SymbolConfig, VenueConfig
 from qsl_envs.market.gate import check_new, gate_of, open_order, shrink_order, spend_token, venue_gate_of
 from qsl_envs.market.layout import init_row, market_arrays, market_layout
+from qsl_envs.market.ledger import (
+    MAKER,
+    TAKER,
+    account_of,
+    accrue_short,
+    book_trade,
+    entity_of_venue,
+    pay_fee,
+    trade_fee,
+)
 from qsl_envs.replay.events import EVENT_ROW
 
 MAKERS, TAKERS = 48, 16
@@ -99,12 +107,54 @@ class Accounts:
             raise RuntimeError(f"accounts: cash {cash}, inventory {inventory}, fills {fills}")
 
 
+@kernel(inline=True)
+def settle(account, venue, venue_account, role, sign, price, qty, fee_unit):
+    """Book one side of a fill: account and fee."""
+    value = price * qty * fee_unit
+    book_trade(account, sign, price, qty, fee_unit)
+    fee = trade_fee(venue, role, account.volume, qty, value)
+    if fee != 0:
+        pay_fee(account, venue_account, fee)
+
+
 @kernel
 def settle_events(m, r, h, side, owner, now_ns):
     """Book the fills among the events, both sides; return their number."""
     if side == BUY:  # a copy for either side: in each the sign is a constant
         return settle_fills(m, r, h, 1, owner, now_ns)
     return settle_fills(m, r, h, -1, owner, now_ns)
+
+
+@kernel(inline=True)
+def settle_fills(m, r, h, sign, owner, now_ns):
+    """`settle_events` of a taker who buys (`sign` 1) or sells (-1)."""
+    book = m.book.books[h]
+    run = m.runs[r]
+    base, count = book.events_base, np.int64(book.num_events)
+    fee_unit = run.fee_unit
+    venue = m.venues[run.venues]
+    account = m.accounts[account_of(m, r, owner, 0)]
+    venue_account = m.accounts[account_of(m, r, entity_of_venue(m, r, 0), 0)]
+    accrue_short(account, now_ns)
+    fills = np.int64(0)
+    bought = np.int64(0)
+    for k in range(base, base + count):
+        event = m.book.events[k]
+        maker = np.int64(event.owner)
+        price, qty, gone = np.int64(event.price), np.int64(event.qty), event.leaves_qty == 0
+        gate = m.gates[gate_of(m, r, maker, 0)]
+        if event.kind == EV_FILL:
+            other = m.accounts[account_of(m, r, maker, 0)]
+            accrue_short(other, now_ns)
+            settle(account, venue, venue_account, TAKER, sign, price, qty, fee_unit)
+            settle(other, venue, venue_account, MAKER, -sign, price, qty, fee_unit)
+            gate.position -= sign * qty
+            bought += sign * qty
+            fills += 1
+        whole = m.gates[venue_gate_of(m, r, maker, 0)]
+        shrink_order(gate, whole, (1 + sign) >> 1, price, qty, gone)
+    m.gates[gate_of(m, r, owner, 0)].position += bought
+    return fills
 
 
 @kernel(inline=True)

@@ -45,11 +45,6 @@ def _float_quotient(number, divisor):
     return number // divisor
 
 
-def _chained_quotient(number, divisor):
-    """`quotient` for numbers that wait for each other, where the divisors are known before."""
-    return number // divisor
-
-
 def _cycles():
     """A counter that grows with time: the processor's where it has one (x86), else nanoseconds."""
     return time.perf_counter_ns()
@@ -57,7 +52,7 @@ def _cycles():
 
 if INTERPRETED:
     low_zeros, high_bit, prefetch, cycles = _low_zeros, _high_bit, _prefetch, _cycles
-    quotient, float_quotient, chained_quotient = _quotient, _float_quotient, _chained_quotient
+    quotient, float_quotient = _quotient, _float_quotient
 else:
 
     @intrinsic
@@ -122,24 +117,6 @@ else:
         def codegen(context, builder, signature, args):
             over, under = (builder.sitofp(value, ir.DoubleType()) for value in args)
             return builder.fptosi(builder.fdiv(over, under), ir.IntType(64))
-
-        return types.int64(types.int64, types.int64), codegen
-
-    @intrinsic
-    def chained_quotient(typingctx, number, divisor):
-        """Compiled twin of `_chained_quotient`: a division that the number has no part in, then three steps.
-
-        With m = (2**64 - 1) // divisor the high half of number x m is the quotient or one less.
-        """
-
-        def codegen(context, builder, signature, args):
-            number, divisor = args
-            word, wide = ir.IntType(64), ir.IntType(128)
-            inverse = builder.udiv(ir.Constant(word, -1), divisor)
-            product = builder.mul(builder.zext(number, wide), builder.zext(inverse, wide))
-            low = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), word)
-            rest = builder.sub(number, builder.mul(low, divisor))
-            return builder.add(low, builder.zext(builder.icmp_unsigned(">=", rest, divisor), word))
 
         return types.int64(types.int64, types.int64), codegen
 

@@ -6,7 +6,6 @@ import random
 
 import numpy as np
 
-from qsl_envs.kernel.bits import chained_quotient
 from qsl_envs.kernel.jit import kernel
 from qsl_envs.market.ledger import RATE_UNIT, SMALL_BASIS, SMALL_MONEY, SMALL_QTY, book_trade, rate_fee, share_of
 from qsl_envs.market.state import ACCOUNT
@@ -62,25 +61,6 @@ def test_a_share_just_below_a_whole_number_is_not_rounded_up():
     share_all(np.array(rows, np.int64), shares)
     assert shares.tolist() == [size * part // max(whole, 1) for size, part, whole in rows]
     assert below > 1_000
-
-
-@kernel
-def chain_all(rows, quotients):
-    """Quotient of every row (number, divisor)."""
-    for n in range(len(rows)):
-        quotients[n] = chained_quotient(rows[n, 0], rows[n, 1])
-
-
-def test_a_chained_quotient_is_exact_for_numbers_of_any_size():
-    draw = random.Random(4)
-    rows = [(number, divisor) for number in (0, 1, 2**63 - 1) for divisor in (1, 2, 3, 2**32, 2**62 + 1, 2**63 - 1)]
-    for _ in range(20_000):
-        divisor = draw.randrange(1, 2 ** draw.randrange(1, 64))
-        whole = draw.randrange(0, (2**63 - 1) // divisor + 1)
-        rows.append((min(whole * divisor + draw.choice((-1, 0, 1)) % 2**63, 2**63 - 1), divisor))
-    quotients = np.zeros(len(rows), np.int64)
-    chain_all(np.array(rows, np.int64), quotients)
-    assert quotients.tolist() == [number // divisor for number, divisor in rows]
 
 
 def test_a_basis_is_reduced_by_its_exact_share_rounded_toward_zero():
