@@ -39,17 +39,17 @@ LADDER = (
          "quotes around a random walk; a formula fills them", 66.0, "68885d2b86d64b43"),
     Rung("book", "qsl/StartHereBook-v0", "qsl/MarketMaking-v0",
          {"realism": {"latency": False, "fees": False}},
-         "a price-time book with queues, seen at once and free of fees", 175.0, "c839e96388ce5213"),
+         "a price-time book with queues, seen at once and free of fees", 260.0, "c839e96388ce5213"),
     Rung("latency", "qsl/StartHereLatency-v0", "qsl/MarketMaking-v0",
          {"realism": {"fees": False}},
-         "a millisecond each way, with jitter", 170.0, "78a481c2a9f57580"),
+         "a millisecond each way, with jitter", 260.0, "78a481c2a9f57580"),
     Rung("fees and limits", "qsl/StartHereFees-v0", "qsl/MarketMaking-v0",
          {"config": {"venues": [{"maker_fee_bps": 0.1}], "participants": [{"risk": LIMITS}]}, "max_quote_qty": 5},
-         "fees for makers too, tight limits on inventory and messages", 140.0, "cca3dd198ef84ef9"),
+         "fees for makers too, tight limits on inventory and messages", 200.0, "cca3dd198ef84ef9"),
     Rung("adaptive opponents", "qsl/StartHereOpponents-v0", "qsl/MarketMaking-v0",
          {"config": {"venues": [{"maker_fee_bps": 0.1}], "participants": [{"risk": LIMITS}],
                      "population": OPPONENTS}, "max_quote_qty": 5},
-         "makers who widen after bad fills, traders who follow the price", 90.0, "7166aed010cadb1a"),
+         "makers who widen after bad fills, traders who follow the price", 105.0, "7166aed010cadb1a"),
 )  # fmt: skip
 
 
