@@ -40,10 +40,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
                 "learning_rate": 2e-3, "init_log_std": -1.6, "steady_noise": True},
         "sac": SAC_CORRECTS,
     },
-    # What is held pays by luck, and late; how it is traded pays at once, and small steps find it.
+    # What is held pays by luck, and late; how it is traded pays at once. Noise that lasts shows what holding brings.
     "qsl/DirectionalTrading-v0": {
-        "ppo": {**PPO_CORRECTS, "num_envs": 256, "minibatch_size": 2048, "reach": 0.5, "learning_rate": 3e-3,
-                "gamma": 0.98, "gae_lambda": 0.9, "checkpoint_every": 10},
+        "ppo": {**PPO_CORRECTS, "num_envs": 512, "num_steps": 64, "reach": 0.5, "learning_rate": 3e-3,
+                "gamma": 0.98, "gae_lambda": 0.9, "steady_noise": True, "checkpoint_every": 10},
         "sac": {**SAC_CORRECTS, "return_steps": 10, "gamma": 0.97},
     },
 }  # fmt: skip
