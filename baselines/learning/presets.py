@@ -34,10 +34,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "sac": {**SAC_CORRECTS, "num_steps": 60},
     },
     # What is bought is sold again within a few steps, so there is little luck that a twin could take off. The formula
-    # takes what is barely worth it, so noise costs much: less of it, and more updates of fewer steps.
+    # takes what is barely worth it, so noise costs much: less of it, and such as lasts for a second or so.
     "qsl/CrossVenueArbitrage-v0": {
-        "ppo": {**PPO_CORRECTS, "paired": False, "num_steps": 64, "minibatch_size": 1024, "learning_rate": 2e-3,
-                "init_log_std": -1.6, "gamma": 0.98, "gae_lambda": 0.9},
+        "ppo": {**PPO_CORRECTS, "paired": False, "num_envs": 512, "num_steps": 64, "num_epochs": 3,
+                "learning_rate": 2e-3, "init_log_std": -1.6, "steady_noise": True},
         "sac": SAC_CORRECTS,
     },
     # What is held pays by luck, and late; how it is traded pays at once, and small steps find it.

@@ -79,7 +79,8 @@ BUDGETS = {
         128, ALONE, {"PPO": FEW, "PPO from clone": FEW, "PPO with memory": FEW},
         {"PPO": 3, "PPO from clone": 3},
         {"qsl/DirectionalTrading-v0": {"PPO residual": 2_000_000, "PPO residual with curriculum": 2_000_000},
-         "qsl/MarketMaking-v0": {"PPO residual": 5_000_000, "PPO residual with curriculum": 5_000_000}},
+         "qsl/MarketMaking-v0": {"PPO residual": 5_000_000, "PPO residual with curriculum": 5_000_000},
+         "qsl/CrossVenueArbitrage-v0": {"PPO residual": 4_000_000, "PPO residual with curriculum": 4_000_000}},
     ),
     "full": Budget(
         5, {"PPO residual": 4_000_000, "SAC residual": 1_000_000, "PPO residual with curriculum": 4_000_000,

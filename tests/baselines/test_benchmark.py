@@ -136,7 +136,8 @@ def test_the_plan_is_a_fair_part_at_any_time():
         else:
             assert len(mine) == 1
     found = {env_id: pairs[env_id, "PPO residual"][0].frames for env_id in PROOF}
-    more = {"qsl/DirectionalTrading-v0": 2_000_000, "qsl/MarketMaking-v0": 5_000_000}
+    more = {"qsl/DirectionalTrading-v0": 2_000_000, "qsl/MarketMaking-v0": 5_000_000,
+            "qsl/CrossVenueArbitrage-v0": 4_000_000}  # fmt: skip
     assert found == {env_id: more.get(env_id, 500_000) for env_id in PROOF}
     assert len(pairs["qsl/MarketMaking-v0", "SAC residual"]) == 5
     for env_id in PROOF:  # every learner that fits, each pair once
