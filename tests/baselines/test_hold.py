@@ -120,11 +120,11 @@ def test_held_for_one_step_is_as_without():
         assert all(np.array_equal(a, b) for a, b in zip(one[:4], two[:4])) and one[4].keys() == two[4].keys()
 
 
-@pytest.mark.parametrize("trainer", [ppo, sac])
-def test_it_acts_as_it_learned_and_resumes(trainer, tmp_path):
+@pytest.mark.parametrize(("trainer", "more"), [(ppo, {"steady_noise": True, "mirror": True}), (sac, {})])
+def test_it_acts_as_it_learned_and_resumes(trainer, more, tmp_path):
     """In an environment of whole decisions a saved policy does what the actor does that was trained."""
     kind = {"env_options": '{"session_ns": 3000000000}', "residual": "best", "paired": True, "hold": 5}
-    args = trainer.Args(smoke=True, out=str(tmp_path / "run"), **kind).shrunk()
+    args = trainer.Args(smoke=True, out=str(tmp_path / "run"), **kind, **more).shrunk()
     args.smoke = False
     args.checkpoint_every = 1
     curve = trainer.train(args, tell=lambda share, text: None)[1]
