@@ -258,7 +258,7 @@ def _load_residual(folder: Path, manifest: dict[str, Any], env: Any, role: str |
         require(key in manifest, str(folder / MANIFEST), key, "told for a corrected policy", None, DataError)
     base = build(manifest["base"], Desk.of(env, role), manifest["base_parameters"])
     network = _load_actor(folder, manifest, env, role)
-    return ResidualPolicy(base, network, manifest["reach"], network.name)
+    return ResidualPolicy(base, network, manifest["reach"], network.name, manifest.get("hold", 1))
 
 
 BUILT_IN: dict[str, Loader] = {

@@ -44,7 +44,7 @@ class Args(CorrectingArgs):
     num_envs: int = 512
     """environments side by side"""
     num_steps: int = 64
-    """steps of each environment between two updates"""
+    """decisions in each environment between two updates"""
     learning_rate: float = 3e-4
     """of Adam at the start; it falls linearly to a twentieth of it"""
     gae_lambda: float = 0.97
@@ -88,14 +88,20 @@ class Args(CorrectingArgs):
         require(not (self.clone and self.residual), self, "clone", "empty where `residual` is given", self.clone)
 
     @property
+    def update_frames(self) -> int:
+        """Environment steps of a rollout, over all environments."""
+        return self.num_envs * self.num_steps * self.hold
+
+    @property
     def num_updates(self) -> int:
         """Rollouts of the run."""
-        return max(1, self.total_frames // (self.num_envs * self.num_steps))
+        return max(1, self.total_frames // self.update_frames)
 
     def shrunk(self) -> Args:
         """The same run, so small that a test can afford it."""
         small = {"num_envs": min(self.num_envs, 8), "num_steps": min(self.num_steps, 16), "num_epochs": 1}
-        return replace(self, **small, minibatch_size=64, total_frames=2 * small["num_envs"] * small["num_steps"])
+        frames = 2 * small["num_envs"] * small["num_steps"] * self.hold
+        return replace(self, **small, minibatch_size=64, total_frames=frames)
 
 
 class Agent(nn.Module):
@@ -266,7 +272,7 @@ def train(
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.95 * share)
 
         # 6 progress, checkpoint
-        frames = (update + 1) * args.num_envs * args.num_steps
+        frames = (update + 1) * args.update_frames
         seconds = time.perf_counter() - started
         row = {"update": update + 1, "frames": frames, "seconds": seconds_before + seconds, **means}
         row |= losses
@@ -276,13 +282,13 @@ def train(
             state = {"agent": agent.state_dict(), "optimizer": optimizer.state_dict(), "order": order.get_state()}
             state |= {"noise": collector.noise.get_state(), "update": update + 1, "curve": curve}
             write_tensors(out / "checkpoint.pt", state)
-        speed = (update + 1 - first_update) * args.num_envs * args.num_steps / seconds
+        speed = (update + 1 - first_update) * args.update_frames / seconds
         left = clock_text((args.total_frames - frames) / speed)
         text = f"{frames / 1e6:.2f} M frames, {speed / 1e3:.0f} k frames/s, return {row['return']:.2f}, {left} left"
         tell(share, text)
 
     # 7 the policy, with all that it needs to act elsewhere
-    facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.num_envs * args.num_steps}
+    facts = {"name": "PPO", "seed": args.seed, "frames": args.num_updates * args.update_frames}
     save_actor(out / "policy", agent.actor, envs, None, agent.return_moments, **facts, env_options=options)
     if args.track and not course.lent:
         film_trained(out / "policy", envs, args, log)

@@ -13,6 +13,10 @@ SHOWN = ("equity", "fees", "volume", "fills", "inventory", "peak_inventory")
 
 EARNED = "earned"
 """Key of the infos under which rewards stand as the environment gave them, where what is learned from is another."""
+STEPS = "steps"
+"""Key of the infos under which stands how many steps of an environment one decision took, where it is not one."""
+DISCOUNT = "discount"
+"""Key of the infos under which stands the discount of what follows, where a decision took several steps."""
 
 
 class Episodes:
@@ -40,7 +44,7 @@ class Episodes:
             info: of a SAME_STEP environment.
         """
         self.returns += info.get(EARNED, reward)
-        self.lengths += 1
+        self.lengths += info.get(STEPS, 1)
         if not over.any():
             return
         summary = info.get("final_info", {}).get("episode_summary", {})
@@ -66,9 +70,11 @@ def step_discounts(envs: Any, info: dict[str, Any], cut: np.ndarray, gamma: floa
     is gone from the infos; its final observation still tells how long its last step took (up to ten of `step_ns`).
 
     Args:
-        info: of the step, from a SAME_STEP environment.
+        info: of the step, from a SAME_STEP environment; what it says of the discount counts, where it does.
         cut: numbers of the environments whose episodes were truncated.
     """
+    if DISCOUNT in info:
+        return info[DISCOUNT]
     if "elapsed_ns" not in info:
         return np.full(envs.num_envs, gamma, np.float32)
     steps = np.asarray(info["elapsed_ns"], np.float64) / envs.unwrapped.step_ns

@@ -31,7 +31,7 @@ class OffPolicyArgs(CorrectingArgs):
     out: str = "runs/off_policy"
     """folder of the run: args.json, progress.jsonl, checkpoint.pt, policy/"""
     num_steps: int = 100
-    """steps of each environment between two rows of the log"""
+    """decisions in each environment between two rows of the log"""
     gradient_steps: int = 1
     """after each step of all environments"""
     batch_size: int = 256
@@ -58,15 +58,20 @@ class OffPolicyArgs(CorrectingArgs):
         require(self.random_frames >= 0, self, "random_frames", ">= 0", self.random_frames)
 
     @property
+    def row_frames(self) -> int:
+        """Environment steps between two rows of the log, over all environments."""
+        return self.num_envs * self.num_steps * self.hold
+
+    @property
     def num_updates(self) -> int:
         """Rows of the log."""
-        return max(1, self.total_frames // (self.num_envs * self.num_steps))
+        return max(1, self.total_frames // self.row_frames)
 
     def shrunk(self) -> Self:
         """The same run, so small that a test can afford it."""
         few = min(self.num_envs, 8)
-        return replace(self, num_envs=few, num_steps=16, total_frames=2 * few * 16, batch_size=32,
-                       random_frames=few * 4, memory_frames=few * 32)  # fmt: skip
+        return replace(self, num_envs=few, num_steps=16, total_frames=2 * few * 16 * self.hold, batch_size=32,
+                       random_frames=few * 4 * self.hold, memory_frames=few * 32)  # fmt: skip
 
 
 class Learner(Protocol):
@@ -130,9 +135,10 @@ class Run:
             self.noise.set_state(saved["noise"])
             self.memory.restore(saved["memory"])
             self.first_update, self.curve = saved["update"], saved["curve"]
+        self.frames = self.first_update * a.row_frames
         self.log = Log({"algorithm": self.name, **asdict(a)}, self.out, self.curve)
         before = self.curve[-1] if self.curve else {"frames": 0, "seconds": 0.0}
-        self.pace = Pace(a.num_updates * a.num_envs * a.num_steps, int(before["frames"]), before["seconds"])
+        self.pace = Pace(a.num_updates * a.row_frames, int(before["frames"]), before["seconds"])
 
     def spec(self, head: str) -> ActorSpec:
         """The actor of an algorithm for continuous actions. Raises: ConfigError where they are no Box from -1 to 1."""
@@ -157,7 +163,7 @@ class Run:
             for optimizer in self.learner.optimizers.values():
                 for group in optimizer.param_groups:
                     group["lr"] = rate * group.get("times", 1.0)
-            self.frames, self.losses = update * a.num_envs * a.num_steps, list[dict[str, float]]()
+            self.frames, self.losses = update * a.row_frames, list[dict[str, float]]()
             yield update
             self._end_update(update)
 
@@ -188,7 +194,7 @@ class Run:
         self.learner.actor.obs_moments.update(after)
         self.episodes.add(reward, over, info)
         self.obs = after
-        self.frames += self.args.num_envs
+        self.frames += self.args.num_envs * self.args.hold
 
     def batches(self) -> Iterator[Batch]:
         """What to learn from after a step: `gradient_steps` batches, none while it explores; rewards are scaled."""

@@ -206,7 +206,8 @@ def envs_of(args: Any, changes: Mapping[str, Any] = {}) -> VectorEnv:
     """The environments that a trainer's settings name, as plain ones or to correct a scripted policy in.
 
     Args:
-        args: with `env_id`, `env_options`, `split`, `num_envs`, `num_threads`, `residual`, `reach`, `paired`.
+        args: with `env_id`, `env_options`, `split`, `num_envs`, `num_threads`, `residual`, `reach`, `paired`,
+            `hold`, `gamma`.
         changes: options of the environment on top of theirs.
     """
     options = {**json.loads(args.env_options), **changes}
@@ -219,7 +220,8 @@ def envs_of(args: Any, changes: Mapping[str, Any] = {}) -> VectorEnv:
     from baselines.learning.cloning import teacher_of
     from baselines.learning.residual import corrected_envs
 
-    return corrected_envs(make, partial(teacher_of, args.residual, args.env_id), args.reach, args.paired)
+    base = partial(teacher_of, args.residual, args.env_id)
+    return corrected_envs(make, base, args.reach, args.paired, args.hold, args.gamma)
 
 
 def spec_of(envs: Any, **shape: Any) -> ActorSpec:

@@ -64,8 +64,12 @@ class CorrectingArgs(RunArgs):
     """correction that an action of 1 stands for"""
     paired: bool = False
     """learn from what is earned beyond what the corrected policy earns alone in the same worlds"""
+    hold: int = 1
+    """steps for which a correction is kept before the next one is chosen; the corrected policy acts at each"""
 
     def __post_init__(self) -> None:
         RunArgs.__post_init__(self)
         require(0 < self.reach <= 2, self, "reach", "in (0, 2]", self.reach)
         require(bool(self.residual) or not self.paired, self, "paired", "False without `residual`", self.paired)
+        require(self.hold >= 1, self, "hold", ">= 1", self.hold)
+        require(bool(self.residual) or self.hold == 1, self, "hold", "1 without `residual`", self.hold)
