@@ -57,6 +57,7 @@ class Args(ppo.Args):
             "empty: agents of a shared market learn their own actions",
             self.residual,
         )
+        require(not self.steady_noise, self, "steady_noise", "False for several agents", self.steady_noise)
 
 
 Choose = Callable[[int], Mapping[str, Opponent]]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from baselines.learning.cloning import imitate, teacher_of, watch
 from baselines.learning.curriculum import Course, stages_of
+from baselines.learning.mirror import Mirror, mirrors_of
 from baselines.learning.networks import Actor, ActorSpec, Moments, mlp
 from baselines.learning.rollouts import Ahead, Collector, Rollout, envs_of, spec_of
 from baselines.learning.run_args import CorrectingArgs
@@ -65,10 +66,14 @@ class Args(CorrectingArgs):
     """the passes over a rollout stop when the policy has moved this far; 0: never"""
     init_log_std: float = -0.7
     """logarithm of the noise's standard deviation at the start"""
+    steady_noise: bool = False
+    """noise that is a function of what is seen, the same for a whole rollout: a way to act that lasts shows what it brings"""
     init: str = ""
     """folder of a policy to start from, a clone of a scripted one say; its noise starts at `init_log_std` again"""
     clone: str = ""
     """scripted policy to start from, cloned on training worlds: a name of the library, or "best": the best tuned one"""
+    mirror: bool = False
+    """learn from the mirror image of every frame too: `learning/mirror.py`"""
     critic_updates: int = 0
     """first updates that fit the value only: a value that knows nothing would spoil a policy to start from"""
     curriculum: str = ""
@@ -82,6 +87,7 @@ class Args(CorrectingArgs):
         CorrectingArgs.__post_init__(self)
         for name in ("num_envs", "num_steps", "num_epochs", "minibatch_size"):
             require(getattr(self, name) >= 1, self, name, ">= 1", getattr(self, name))
+        require(bool(self.residual) or not self.mirror, self, "mirror", "False without `residual`", self.mirror)
         require(0 <= self.gae_lambda <= 1, self, "gae_lambda", "in [0, 1]", self.gae_lambda)
         require(0 <= self.learning_rate <= 1, self, "learning_rate", "in [0, 1]", self.learning_rate)
         require(not (self.init and self.clone), self, "clone", "empty where `init` is given", self.clone)
@@ -117,11 +123,14 @@ class Agent(nn.Module):
         self.actor = Actor(spec, log_std=log_std)
         self.critic = mlp(spec.obs_dim, spec.hidden, 1, activation=spec.activation)
         self.return_moments = Moments(1)
+        self.mirrors: tuple[Mirror, Mirror] | None = None
 
     @classmethod
     def of(cls, envs: VectorEnv, args: Args) -> Agent:
         """An agent for these environments."""
-        return cls(spec_of(envs, hidden=(args.hidden, args.hidden)), args.init_log_std)
+        agent = cls(spec_of(envs, hidden=(args.hidden, args.hidden)), args.init_log_std)
+        agent.mirrors = mirrors_of(envs) if args.mirror else None
+        return agent
 
     def value(self, normal: Tensor) -> Tensor:
         """Values (n,), in standard deviations of the return, of normalised observations (n, obs_dim)."""
@@ -181,11 +190,28 @@ def learn(
     advantages: Tensor,
     act: bool = True,
 ) -> dict[str, float]:
-    """Improve a feed-forward agent on the frames of one rollout; see `improve`."""
+    """Improve a feed-forward agent on the frames of one rollout, and on their mirror images; see `improve`."""
     obs = agent.actor.normalize(rollout.obs)
     parts = (obs, rollout.actions, rollout.log_probs, advantages, advantages + rollout.values, rollout.masks)
     batch = Batch(*(x if x is None else x.reshape(-1, *x.shape[2:]) for x in parts))
+    if agent.mirrors:
+        batch = both_sides(agent, agent.mirrors, batch, rollout.obs.flatten(0, 1))
     return improve(agent, optimizer, args, order, batch, act)
+
+
+def both_sides(agent: Agent, mirrors: tuple[Mirror, Mirror], batch: Batch, obs: Tensor) -> Batch:
+    """The batch, and its mirror images behind it: what was done is as good there as it was here.
+
+    Args:
+        mirrors: of observations and of actions.
+        obs: (frames, obs_dim), as the environment gave them.
+    """
+    with torch.no_grad():
+        seen = agent.actor.normalize(mirrors[0](obs))
+        actions = mirrors[1](batch.actions)
+        log_probs = agent.actor.log_prob(agent.actor.outputs(seen)[0], actions)
+    image = batch._replace(obs=seen, actions=actions, log_probs=log_probs)
+    return Batch(*(None if x is None or y is None else torch.cat([x, y]) for x, y in zip(batch, image)))
 
 
 def train(
@@ -226,7 +252,9 @@ def train(
     course = Course(stages_of(args.curriculum), make, envs)
     envs, _ = course.at(0.0)
     require(envs.num_envs == args.num_envs, "ppo.train", "envs.num_envs", f"{args.num_envs}", envs.num_envs)
-    collector = Collector(envs, args.num_steps, args.gamma, args.seed + SEEDS_APART, sets=1 + args.overlap)
+    collector = Collector(
+        envs, args.num_steps, args.gamma, args.seed + SEEDS_APART, 1 + args.overlap, args.steady_noise
+    )
     agent = make_agent(envs, args)
     if not args.resume:
         start_from(agent, args, envs)

@@ -36,6 +36,8 @@ class Args(ppo.Args):
     def __post_init__(self) -> None:
         ppo.Args.__post_init__(self)
         require(self.memory >= 1, self, "memory", ">= 1", self.memory)
+        for name in ("mirror", "steady_noise"):
+            require(not getattr(self, name), self, name, "False with a memory", getattr(self, name))
 
 
 class Agent(nn.Module):

@@ -20,9 +20,11 @@ EASY_FIRST = '[{"until": 0.3, "options": {"realism": {"latency": false}}}, {"unt
 """A curriculum: lines that take no time for the first three tenths of the training."""
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    # Ten quotes a second; whether a fill was good is known after some seconds.
+    # Whether a fill was good is known after some seconds, and a quote must stand to be filled: noise that lasts.
     "qsl/MarketMaking-v0": {
-        "ppo": {**PPO_CORRECTS, "gae_lambda": 0.97},
+        "ppo": {**PPO_CORRECTS, "paired": False, "num_envs": 512, "num_steps": 50, "hold": 2, "num_epochs": 3,
+                "reach": 0.5, "learning_rate": 2e-3, "gamma": 0.998, "gae_lambda": 0.97, "steady_noise": True,
+                "mirror": True},
         "sac": {**SAC_CORRECTS, "reach": 0.1, "return_steps": 40, "entropy_start": 0.001, "entropy_target": -2.0,
                 "learning_rate": 5e-4},
     },

@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
-from torch import Tensor
+from torch import Tensor, nn
 
 from baselines.learning.episodes import Episodes, step_discounts
 from baselines.learning.networks import Actor, ActorSpec
@@ -68,14 +68,18 @@ class Collector:
         gamma: discount of a step.
         seed: of the noise on actions.
         sets: sets of tensors that rollouts are written to in turn.
+        steady_noise: a Gaussian policy's noise is a function of what it sees, drawn anew for each rollout.
     Raises: ConfigError for another environment.
     """
 
-    def __init__(self, envs: VectorEnv, num_steps: int, gamma: float, seed: int, sets: int = 1) -> None:
+    def __init__(
+        self, envs: VectorEnv, num_steps: int, gamma: float, seed: int, sets: int = 1, steady_noise: bool = False
+    ) -> None:
         self.enter(envs)
-        self.num_steps, self.gamma = num_steps, gamma
+        self.num_steps, self.gamma, self.steady_noise = num_steps, gamma, steady_noise
         self.noise = torch.Generator().manual_seed(seed)
         self.discrete = isinstance(envs.single_action_space, gym.spaces.Discrete)
+        require(not (steady_noise and self.discrete), self, "steady_noise", "False for choices", steady_noise)
         self.sets, self.turn = [self._tensors(num_steps) for _ in range(sets)], 0
         self.episodes = Episodes(envs.num_envs)
 
@@ -108,10 +112,13 @@ class Collector:
         r, actor = self.sets[self.turn], agent.actor
         self.turn = (self.turn + 1) % len(self.sets)
         r = r._replace(state=None if self.state is None else self.state.clone())
+        if self.steady_noise:
+            shape = (self.envs.num_envs, actor.head.in_features, actor.head.out_features)
+            self.ways = torch.randn(shape, generator=self.noise)
         for t in range(self.num_steps):
             r.obs[t] = self.obs
             out, r.values[t], self.state = agent.step(actor.normalize(self.obs), self.state)
-            draws = (torch.rand if self.discrete else torch.randn)(out.shape, generator=self.noise)
+            draws = self._draws(actor, out)
             r.actions[t] = actor.draw(out, draws, self.mask)
             r.log_probs[t] = actor.log_prob(out, r.actions[t], self.mask)
             if r.masks is not None and self.mask is not None:
@@ -122,6 +129,17 @@ class Collector:
         _, last, _ = agent.step(actor.normalize(self.obs), self.state)
         r.next_values[-1] += (1.0 - r.ended[-1]) * last
         return r
+
+    def _draws(self, actor: Actor, out: Tensor) -> Tensor:
+        """What chance adds to the head's outputs: even draws for choices, else standard normal ones.
+
+        With `steady_noise` those of an environment are a linear function of the last hidden layer, the same for a
+        whole rollout (Raffin, Kober and Stulp 2021); of that layer at length 1, so that each is standard normal.
+        """
+        if not self.steady_noise:
+            return (torch.rand if self.discrete else torch.randn)(out.shape, generator=self.noise)
+        features = nn.functional.normalize(actor.body(actor.normalize(self.obs)), dim=-1)
+        return torch.einsum("nf,nfa->na", features, self.ways)
 
     def _step(self, agent: Collectable, r: Rollout, t: int) -> None:
         """Step the environments, and note what came of it."""

@@ -51,24 +51,35 @@ class Maker(Scripted, ABC):
         self.offsets(obs, bid, ask)
         return np.stack([bid, ask]).reshape(2, len(obs), -1)
 
-    def standing(self, obs: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """The same, (2, n, symbol), and where a quote stands near enough to them, its own distance."""
+    def standing(self, obs: np.ndarray, offsets: np.ndarray, more: np.ndarray | None = None) -> np.ndarray:
+        """The same, (2, n, symbol), and where a quote stands near enough to them, its own distance.
+
+        Args:
+            more: ticks by which a quote may be further off than `stay`, (2, n, symbol).
+        """
         d = self.desk
         if not self.stay:
             return offsets
         found = []
-        for side, wanted in zip(("bid", "ask"), offsets):
+        within = np.broadcast_to(self.stay, offsets.shape) if more is None else self.stay + more
+        for side, wanted, near in zip(("bid", "ask"), offsets, within):
             own = [
                 [d.column(f"own_{side}_{what}", symbol=s) for s in range(d.num_symbols)] for what in ("qty", "distance")
             ]
             stands = obs[:, own[1]].astype(np.float64) * d.tick_scale
             # a mid may lie between two ticks: a whole distance below such a mid is rounded outwards by half a tick
             asked = np.floor(stands + WHOLE)
-            stays = (obs[:, own[0]] > 0) & (np.abs(stands - wanted) <= self.stay + WHOLE)
+            stays = (obs[:, own[0]] > 0) & (np.abs(stands - wanted) <= near + WHOLE)
             if d.offsets:  # one that no choice asks for cannot be kept
                 stays &= np.isin(asked, d.offsets)
             found.append(np.where(stays, asked, wanted))
         return np.stack(found)
+
+    @property
+    def corrections(self) -> tuple[str, ...]:
+        """With `stay`: the numbers of the action, and of each quote how far off it may be and stay."""
+        symbols = range(self.desk.num_symbols) if self.stay else ()
+        return (*super().corrections, *(f"{side}_stay_{s}" for s in symbols for side in ("bid", "ask")))
 
     def hints(self, obs: np.ndarray) -> np.ndarray:
         """The action that the formula asks for, wherever its quotes stand."""
@@ -78,14 +89,19 @@ class Maker(Scripted, ABC):
         return self.desk.quotes(*self.wanted(obs), qty, qty).astype(np.float32)
 
     def corrected(self, obs: np.ndarray, hints: np.ndarray, change: np.ndarray) -> np.ndarray:
-        """With `stay`, a correction moves what is wanted, so that one that is smaller moves no quote that stands."""
+        """With `stay`, a correction moves what is wanted, so that one that is smaller moves no quote that stands; or it
+        says that a place in the queue is given up sooner or later.
+        """
         if not self.stay:
             return super().corrected(obs, hints, change)
         d = self.desk
-        change = np.moveaxis(np.asarray(change, np.float64).reshape(len(obs), d.num_symbols, 4), -1, 0)
-        offsets = self.wanted(obs) + change[:2] * (d.max_offset - d.min_offset) / 2.0
-        qty = np.maximum(self.parameters()["qty"] + change[2:] * d.max_quote_qty / 2.0, 0.0)
-        return d.quotes(*self.standing(obs, offsets), *qty)
+        change = np.asarray(change, np.float64)
+        numbers, stays = change[:, : 4 * d.num_symbols], change[:, 4 * d.num_symbols :]
+        moved = np.moveaxis(numbers.reshape(len(obs), d.num_symbols, 4), -1, 0)
+        more = np.moveaxis(stays.reshape(len(obs), d.num_symbols, 2), -1, 0)
+        half = (d.max_offset - d.min_offset) / 2.0
+        qty = np.maximum(self.parameters()["qty"] + moved[2:] * d.max_quote_qty, 0.0)
+        return d.quotes(*self.standing(obs, self.wanted(obs) + moved[:2] * half, more * half), *qty)
 
     def together(self, held: np.ndarray, common: float) -> np.ndarray:
         """What counts as inventory of each symbol, float64 (n x symbol,): its own, and `common` times the others'.

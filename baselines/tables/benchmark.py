@@ -78,7 +78,8 @@ BUDGETS = {
             "PPO with memory": 64_000, "SB3 PPO": 128_000, "SAC": 64_000, "DDPG": 64_000, "DQN": 64_000},
         128, ALONE, {"PPO": FEW, "PPO from clone": FEW, "PPO with memory": FEW},
         {"PPO": 3, "PPO from clone": 3},
-        {"qsl/DirectionalTrading-v0": {"PPO residual": 2_000_000, "PPO residual with curriculum": 2_000_000}},
+        {"qsl/DirectionalTrading-v0": {"PPO residual": 2_000_000, "PPO residual with curriculum": 2_000_000},
+         "qsl/MarketMaking-v0": {"PPO residual": 5_000_000, "PPO residual with curriculum": 5_000_000}},
     ),
     "full": Budget(
         5, {"PPO residual": 4_000_000, "SAC residual": 1_000_000, "PPO residual with curriculum": 4_000_000,

@@ -19,7 +19,6 @@ from baselines.portable import load_actor, load_policy, read_manifest
 from qsl_envs.errors import ConfigError
 
 
-
 class Interrupted(Exception):
     """A run is stopped."""
 
