@@ -67,7 +67,7 @@ class Args(CorrectingArgs):
     init_log_std: float = -0.7
     """logarithm of the noise's standard deviation at the start"""
     steady_noise: bool = False
-    """noise that is a function of what is seen, the same for a whole rollout: a way to act that lasts shows what it brings"""
+    """noise that is a function of what is seen, the same for a whole rollout: what lasts shows what it brings"""
     init: str = ""
     """folder of a policy to start from, a clone of a scripted one say; its noise starts at `init_log_std` again"""
     clone: str = ""

@@ -93,7 +93,7 @@ def test_both_sides_are_learned_from():
 
 
 def test_steady_noise_lasts_for_a_rollout_and_is_standard_normal():
-    """In one state it is one deviation, anew in each rollout and env; over all of them its deviation is the policy's."""
+    """A deviation of its own in each rollout and env, which changes with what is seen; over all, the policy's."""
     envs = corrected(64)
     torch.manual_seed(1)
     agent = ppo.Agent.of(envs, ppo.Args(residual="best", num_envs=64, init_log_std=-1.0))
