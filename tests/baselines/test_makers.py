@@ -204,9 +204,12 @@ def test_a_choice_keeps_a_quote_only_where_one_of_the_list_does():
 def test_a_correction_smaller_than_what_a_quote_may_be_off_moves_none(book):
     obs = standing(book, np.array([3.0, 3.0, 3.0]), np.array([3.0, 3.0, 3.0]))
     policy = FixedSpread(book, half_spread=3.0, qty=4.0, stay=1.0)
-    hints, change = policy.hints(obs), np.zeros((3, 4))
+    hints, change = policy.hints(obs), np.zeros((3, 6))
+    assert policy.corrections[4:] == ("bid_stay_0", "ask_stay_0")
     assert np.array_equal(policy.corrected(obs, hints, change), policy(obs))
-    change[:, 0], change[:, 3] = [0.1, 0.36, -0.36], 0.4  # half of the offsets is 5 ticks, half of the sizes 5 lots
+    change[:, 0], change[:, 3] = [0.15, 0.36, -0.36], 0.2  # half of the offsets is 5 ticks, all of the sizes 10 lots
     found = policy.corrected(obs, hints, change)
     assert ticks(book, found).tolist() == [[3, 3], [5, 3], [1, 3]]  # 4.8 and 1.2
     assert (found[:, 2:].astype(float) + 1) / 2 * 10 == pytest.approx(np.tile([4.0, 6.0], (3, 1)), abs=1e-5)
+    change[:, 4] = [-0.2, 0.2, -0.2]  # a tick sooner, a tick later, a tick sooner
+    assert ticks(book, policy.corrected(obs, hints, change)).tolist() == [[4, 3], [3, 3], [1, 3]]  # 3.75
