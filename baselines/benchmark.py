@@ -34,6 +34,9 @@ from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
 PROOF = ("qsl/MarketMaking-v0", "qsl/OptimalExecution-v0", "qsl/CrossVenueArbitrage-v0", "qsl/DirectionalTrading-v0")
 """The environments on which learning must pay."""
+ALONE = tuple(entry.env_id for entry in ENVIRONMENTS)
+SHARED = tuple(entry.env_id for entry in MARL_ENVIRONMENTS)
+"""Environments of one agent, and of several."""
 CELLS, RESULTS, CURVES, POLICIES = "cells.json", "results.parquet", "curves.parquet", "policies"
 
 
@@ -44,11 +47,12 @@ class Budget:
     Args:
         seeds: training seeds of a learner on the four proof environments.
         frames: by learner, on those.
-        other_seeds, other_frames: the same on all other environments of one agent; no frames: not trained there.
-        worlds: held-out worlds of every cell.
+        other_seeds, other_frames: the same of every other pair: learners that `frames` has not, on the four, and all
+            learners in other environments of one agent; no frames: not trained there.
+        worlds: held-out worlds of a cell.
+        places: ids of the environments.
         settings: of trainers, by learner, where a small budget wants others than their defaults.
         seeds_of: by learner, where it is not `seeds`.
-        everywhere: whether environments beside the four are in it.
     """
 
     seeds: int
@@ -56,7 +60,7 @@ class Budget:
     other_seeds: int
     other_frames: dict[str, int]
     worlds: int
-    everywhere: bool
+    places: tuple[str, ...]
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     seeds_of: dict[str, int] = field(default_factory=dict)
 
@@ -64,20 +68,24 @@ class Budget:
 FEW = {"num_envs": 128, "minibatch_size": 2048}
 """PPO on few frames: more updates of fewer frames each."""
 BUDGETS = {
-    "smoke": Budget(2, {"PPO": 16_384}, 1, {}, 8, False, {"PPO": FEW}),
+    "smoke": Budget(2, {"PPO": 16_384}, 1, {}, 8, PROOF, {"PPO": FEW}),
     "small": Budget(
         5, {"PPO residual": 500_000, "SAC residual": 128_000, "PPO residual with curriculum": 500_000, "PPO": 500_000,
-            "PPO from clone": 500_000}, 1, {}, 128, False, {"PPO": FEW, "PPO from clone": FEW},
-        {"PPO residual with curriculum": 3, "PPO": 3, "PPO from clone": 3},
+            "PPO from clone": 500_000},
+        1, {"PPO residual": 128_000, "SAC residual": 64_000, "PPO": 128_000, "PPO from clone": 128_000,
+            "PPO with memory": 64_000, "SB3 PPO": 128_000, "SAC": 64_000, "DDPG": 64_000, "DQN": 64_000},
+        128, ALONE, {"PPO": FEW, "PPO from clone": FEW, "PPO with memory": FEW},
+        {"PPO": 3, "PPO from clone": 3},
     ),
     "full": Budget(
         5, {"PPO residual": 4_000_000, "SAC residual": 1_000_000, "PPO residual with curriculum": 4_000_000,
             "PPO": 20_000_000, "PPO from clone": 10_000_000, "SAC": 2_000_000, "SB3 PPO": 5_000_000},
         2, {"PPO residual": 2_000_000, "SAC residual": 500_000, "PPO": 5_000_000, "PPO from clone": 2_500_000,
-            "PPO with memory": 1_000_000, "SAC": 500_000, "DDPG": 500_000, "DQN": 500_000}, 512, True,
+            "PPO with memory": 1_000_000, "SAC": 500_000, "DDPG": 500_000, "DQN": 500_000},
+        512, (*ALONE, *SHARED),
     ),
 }  # fmt: skip
-"""`full` fits a night on two cores, `small` half an hour."""
+"""`full` fits a night on two cores, `small` an hour and a half."""
 
 
 def plan(
@@ -92,35 +100,43 @@ def plan(
         seeds, frames, worlds: in place of the budget's.
     Raises: ConfigError for an id or a policy that there is not.
     """
-    known = [*(e.env_id for e in ENVIRONMENTS), *(e.env_id for e in MARL_ENVIRONMENTS)]
-    places = list(envs) or (known if budget.everywhere else list(PROOF))
-    for env_id in places:
+    known = [*ALONE, *SHARED]
+    wanted = list(envs) or list(budget.places)
+    for env_id in wanted:
         require(env_id in known, "benchmark", "--envs", f"of {', '.join(known)}", env_id)
-    names = {*LEARNERS, *(n for env_id in places for role in roles_of(env_id) for n in scripted_names(env_id, role))}
+    names = {*LEARNERS, *(n for env_id in wanted for role in roles_of(env_id) for n in scripted_names(env_id, role))}
     for name in policies:
         require(name in names, "benchmark", "--policies", f"of {', '.join(sorted(names))}", name)
-    count = budget.worlds if worlds is None else worlds
     scripted, learned = [], []
-    for env_id in places:
+    for env_id in wanted:
+        count = budget.worlds if worlds is None else worlds
         for role in roles_of(env_id):
             for name in scripted_names(env_id, role):
                 if not policies or name in policies:
                     scripted.append(Cell(env_id, name, role, worlds=count))
-        proof = env_id in PROOF
-        spent = budget.frames if proof or policies else budget.other_frames
-        if roles_of(env_id) != (None,):
-            continue  # learners of shared markets are the leagues' business
-        wanted = [n for n in (policies or spent) if n in LEARNERS and kind_of(env_id) in LEARNERS[n].kinds]
-        if not has_tuned(env_id, None):
-            wanted = [name for name in wanted if name not in ON_BEST]
-        for name in wanted:
-            count_of = budget.seeds_of.get(name, budget.seeds) if proof else budget.other_seeds
-            for seed in range(1, 1 + (seeds or count_of)):
-                of = frames or spent.get(name) or max(budget.frames.values())
-                settings = {**LEARNERS[name].settings_on(env_id), **budget.settings.get(name, {})}
-                learned.append(Cell(env_id, name, None, seed, of, count, settings=settings))
+        for name, of, seed in _trainings(budget, env_id, policies, seeds):
+            settings = {**LEARNERS[name].settings_on(env_id), **budget.settings.get(name, {})}
+            learned.append(Cell(env_id, name, None, seed, frames or of, count, settings=settings))
     order = sorted(learned, key=lambda cell: (cell.seed, list(LEARNERS).index(cell.policy)))
     return [*scripted, *order]
+
+
+def _trainings(
+    budget: Budget, env_id: str, policies: Sequence[str], seeds: int | None
+) -> Iterator[tuple[str, int, int]]:
+    """(learner, frames, seed) of an environment; none in a shared market, which is the leagues' business."""
+    if roles_of(env_id) != (None,):
+        return
+    most = budget.frames if env_id in PROOF else {}
+    for name in policies or {**most, **budget.other_frames}:
+        if name not in LEARNERS or kind_of(env_id) not in LEARNERS[name].kinds:
+            continue
+        if name in ON_BEST and not has_tuned(env_id, None):
+            continue
+        count = budget.seeds_of.get(name, budget.seeds) if name in most else budget.other_seeds
+        frames = most.get(name) or budget.other_frames.get(name) or max(budget.frames.values())
+        for seed in range(1, 1 + (seeds or count)):
+            yield name, frames, seed
 
 
 def run_cells(

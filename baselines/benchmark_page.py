@@ -21,6 +21,12 @@ PICTURES = {
     "profile": ("benchmark-profiles.png", "Performance profiles: share of runs above a normalised score"),
 }
 """Section -> its picture and what it shows."""
+EFFECTS = (
+    ("start from a clone", "PPO from clone", "PPO"),
+    ("correct the formula", "PPO residual", "PPO"),
+    ("easy markets first", "PPO residual with curriculum", "PPO residual"),
+)
+"""What is done differently, the learner that does it, the learner that differs in nothing else of weight."""
 REALISM = "table:realism_amzn"
 """Name of the table in docs/metrics.md whose rows say how far a world is from a recorded day."""
 
@@ -105,7 +111,7 @@ def bodies(tables: Tables, docs: Path, images: str = "images") -> dict[str, str]
         images: the pictures' folder, as seen from where the text will stand.
     """
     drawn = {path.name for path in draw(docs / "images", tables)}
-    texts = {"tables": tables_text(tables, docs), "profile": aggregate_text(tables)}
+    texts = {"tables": tables_text(tables, docs), "effects": effects_text(tables), "profile": aggregate_text(tables)}
     for name, (file, words) in PICTURES.items():
         if file in drawn:
             texts[name] += f"\n![{words}]({images}/{file})\n"
@@ -163,6 +169,19 @@ def aggregate_text(tables: Tables) -> str:
         found = probability_of_improvement(mine, theirs)
         rows.append([name, str(len(places)), f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"])
     return markdown_of(rows) + "\n" if len(rows) > 1 else "No learner has been run beside a tuned policy yet.\n"
+
+
+def effects_text(tables: Tables) -> str:
+    """What ways of starting bring: differences in score between two learners, world by world, place by place."""
+    rows = [["", *(f"{what}: {mine} minus {theirs}" for what, mine, theirs in EFFECTS)]]
+    for place, groups in tables.places.items():
+        cells = []
+        for _, mine, theirs in EFFECTS:
+            both = mine in groups and theirs in groups
+            cells.append(" ".join(difference_cells(groups[mine]["score"], groups[theirs]["score"])) if both else "")
+        if any(cells):
+            rows.append([place, *cells])
+    return markdown_of(rows) + "\n" if len(rows) > 1 else "No two learners to compare yet.\n"
 
 
 def normalised_scores(tables: Tables) -> dict[str, dict[str, np.ndarray]]:

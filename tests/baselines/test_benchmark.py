@@ -13,10 +13,12 @@ import pytest
 from baselines import benchmark, cells, tuned
 from baselines.benchmark import BUDGETS, PROOF, Store, plan, run_cells
 from baselines.benchmark_page import Tables, inside, parse_cell, realism_rows, write_page
-from baselines.cells import METRICS, Cell, run_cell
+from baselines.cells import LEARNERS, METRICS, Cell, run_cell
+from baselines.command_train import kind_of
 from baselines.evaluate import evaluate
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
+from qsl_envs.registration import ENVIRONMENTS
 
 SHORT = {"session_ns": 2_000_000_000}
 MAKER = Cell("qsl/MarketMaking-v0", "random", worlds=5, options=SHORT)
@@ -118,10 +120,20 @@ def test_a_cluster_is_asked_for_every_cell_once(monkeypatch, tmp_path, untuned):
 
 def test_the_plan_is_a_fair_part_at_any_time():
     found = plan(BUDGETS["small"])
-    assert {cell.env_id for cell in found} == set(PROOF)
+    assert {cell.env_id for cell in found} == {entry.env_id for entry in ENVIRONMENTS} > set(PROOF)
     learned = [cell for cell in found if cell.learned]
     assert found.index(learned[0]) == len(found) - len(learned)
     assert [cell.seed for cell in learned] == sorted(cell.seed for cell in learned)
+    pairs = {}
+    for cell in learned:
+        pairs.setdefault((cell.env_id, cell.policy), []).append(cell)
+    for (env_id, policy), mine in pairs.items():
+        proof = env_id in PROOF and policy in BUDGETS["small"].frames
+        assert {cell.frames for cell in mine} == {BUDGETS["small"].frames[policy]} if proof else len(mine) == 1
+    assert len(pairs["qsl/MarketMaking-v0", "SAC residual"]) == 5
+    for env_id in PROOF:  # every learner that fits, each pair once
+        fit = {name for name, learner in LEARNERS.items() if kind_of(env_id) in learner.kinds}
+        assert {policy for place, policy in pairs if place == env_id} == fit
     few = plan(BUDGETS["full"], ["qsl/OrderRouting-v0"], ["PPO", "do nothing"], seeds=2, frames=64, worlds=3)
     assert [cell.name for cell in few] == [
         "OrderRouting-v0/do-nothing", "OrderRouting-v0/PPO/1", "OrderRouting-v0/PPO/2"
@@ -157,7 +169,7 @@ def test_the_page_says_what_is_stored(published, tmp_path):
     row = "| world | spread |\n| --- | --- |\n| qsl/MarketMaking-v0 | 1.84 / 10.7 |\n"
     (docs / "metrics.md").write_text(f"x\n<!-- table:realism_amzn begin -->\n{row}<!-- table:realism_amzn end -->\n")
     page = docs / "benchmarks.md"
-    names = ("tables", "profile")
+    names = ("tables", "effects", "profile")
     page.write_text("head\n" + "".join(f"<!-- benchmark:{n} begin -->\n<!-- benchmark:{n} end -->\n" for n in names))
     paper = tmp_path / "first.md"
     marks = ("method", "findings", "sections", "profile")
