@@ -87,9 +87,13 @@ def publish(result: Mapping[str, Any], root: Path = ROOT) -> list[Path]:
     return changed
 
 
-def replace_table(page: Path, name: str, table: str) -> bool:
-    """Put `table` between the markers of `name`; False if the page has none."""
-    begin, end = f"<!-- table:{name} begin -->", f"<!-- table:{name} end -->"
+def replace_table(page: Path, name: str, table: str, kind: str = "table") -> bool:
+    """Put `table` between the markers of `name`; False if the page has none.
+
+    Args:
+        kind: first word of the markers; `table` is for those of `TABLES`.
+    """
+    begin, end = f"<!-- {kind}:{name} begin -->", f"<!-- {kind}:{name} end -->"
     text = page.read_text()
     if begin not in text:
         return False

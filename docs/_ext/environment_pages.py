@@ -21,7 +21,23 @@ def page_of(entry) -> str:
     made = f'import gymnasium as gym\nimport qsl_envs\n\nenv = gym.make("{entry.env_id}")'
     if not hasattr(entry, "vector_entry_point"):
         made = f'import qsl_envs\n\nenvs = qsl_envs.make_marl_vec("{entry.env_id}", num_envs=64)'
+    text = with_scores(text, entry.env_id)
     return f"# {entry.env_id}\n\n```python\n{made}\n```\n\n{text}\n{realism_of(entry.env_id)}"
+
+
+UNMEASURED = "None measured yet."
+
+
+def with_scores(text: str, env_id: str) -> str:
+    """A page with its reference scores, as `python -m benchmarks.reference_scores` measured them, at the end of their
+    section."""
+    from benchmarks.reference_scores import page_table
+
+    table = page_table(env_id)
+    head, title, rest = text.partition("## Version History")
+    if not table or not title:
+        return text
+    return f"{head.replace(UNMEASURED, '').rstrip()}\n\n{table}\n\n{title}{rest}"
 
 
 def realism_of(env_id: str, folder: Path = RESULTS) -> str:
