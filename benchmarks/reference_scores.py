@@ -13,6 +13,7 @@ was interrupted goes on with `--missing`.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +25,8 @@ import numpy as np
 import qsl_envs
 from baselines import tuned
 from baselines.evaluate import Worlds, bootstrap, evaluate
-from baselines.policies.desk import Desk
-from baselines.policies.library import DESKS, build, names_for, roles_of
+from baselines.policies.desk import KINDS, Desk
+from baselines.policies.library import DESKS, POLICIES, build, names_for, roles_of
 from baselines.portable import hash_of
 from baselines.run_files import commit
 from baselines.tune_roles import Incumbent, Table
@@ -144,6 +145,17 @@ def overview(folder: Path = FOLDER) -> str:
     return "\n".join(lines)
 
 
+def policies() -> str:
+    """Markdown: every scripted policy of the library, where it acts, its parameters, and what it does."""
+    lines = ["| policy | acts in | parameters | what it does |", "| --- | --- | --- | --- |"]
+    for name, policy in POLICIES.items():
+        settings = ", ".join(f"`{f.name}`" for f in dataclasses.fields(policy) if f.init and f.name != "desk")
+        where = "all" if policy.kinds == frozenset(KINDS) else ", ".join(k for k in KINDS if k in policy.kinds)
+        words = " ".join((policy.__doc__ or "").split("\n\n")[0].split())
+        lines.append(f"| {name} | {where} | {settings} | {words} |")
+    return "\n".join(lines)
+
+
 def rungs(folder: Path = FOLDER) -> str:
     """Markdown: every rung of the front door with its threshold, and every policy that plays on it."""
     scores: dict[str, dict[str, str]] = {}
@@ -203,12 +215,15 @@ def main(argv: Sequence[str] | None = None, tell: Callable[[str], None] = print)
     args = parser.parse_args(argv)
     wanted = [e if "/" in e else f"qsl/{e}" for e in args.env_ids] or list(dict.fromkeys(e for e, _ in DESKS))
     for env_id in wanted:
+        roles_of(env_id)  # refuses an id that there is not before anything is measured
+    for env_id in wanted:
         if args.missing and all((FOLDER / tuned.file_name(env_id, role)).is_file() for role in roles_of(env_id)):
             continue
         for content in measure(env_id, args.worlds):
             tell(f"{write(content)}")
             for row in content["rows"]:
                 tell(f"  {row['policy']:24} {shown(row['score'])}")
+    replace_table(ROOT / "docs" / "baselines.md", "policies", policies(), kind="scores")
     replace_table(ROOT / "docs" / "baselines.md", "reference", overview(), kind="scores")
     replace_table(ROOT / "docs" / "start-here.md", "front_door", rungs(), kind="scores")
     return 0

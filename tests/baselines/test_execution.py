@@ -12,7 +12,7 @@ import qsl_envs  # noqa: F401  registers the environments
 from baselines.policies.desk import Desk
 from baselines.policies.execution import AlmgrenChriss, Pov, Twap, Vwap
 from baselines.policies.library import candidates
-from baselines.policies.routing import Router, cheapest
+from baselines.policies.routing import Router, cheapest, shown
 from qsl_envs.errors import ConfigError
 from qsl_envs.participants.quotes import ac_schedule
 
@@ -166,7 +166,7 @@ def test_the_router_takes_the_cheapest_lots_after_fees(venues):
             for side in ("bid", "ask"):
                 obs[:, venues.column(f"{side}_qty_{level}", venue)] = chance.integers(0, 4, 60) / venues.qty_scale
     qty = chance.integers(0, 60, 60)
-    found = cheapest(venues, obs, qty)
+    found = cheapest(*shown(venues, obs), qty)
     assert (found.sum(1) == qty).all()
     for row, n, asked in zip(obs, qty, found):
         assert asked.tolist() == naive_cheapest(venues, row, int(n))
@@ -179,6 +179,25 @@ def test_the_router_rests_where_makers_pay_least(venues):
     assert np.floor((alone[:, 1] + 1) / 2 * 150 + 0.5).tolist() == [30, 0, 0]
     even = Router(venues, ahead=0.2, spread=1.0)(obs)[0].reshape(3, 2).astype(float)
     assert np.floor((even[:, 1] + 1) / 2 * 150 + 0.5).tolist() == [10, 10, 10]
+
+
+def test_the_router_takes_bargains_before_they_are_due(venues):
+    """Mids 0, 6 and 0: the mean is 2. Venue A asks 1, and 5 one level on: 1.3 and 5.3 after its fee, 0.7 below the mean
+    and 3.3 above it; C asks 2.5, 2.6 after fees.
+    """
+    books = {"mid_gap": (0, 6, 0), "ask_distance_0": (1, 2, 2.5), "ask_qty_0": (4, 9, 3), "ask_distance_1": (5, 9, 9),
+             "ask_qty_1": (6, 9, 9)}  # fmt: skip
+    scales = {"mid_gap": venues.tick_scale, "ask_distance_0": venues.tick_scale, "ask_distance_1": venues.tick_scale}
+    obs = told(venues, 150, 0)
+    for name, values in books.items():
+        for venue, value in enumerate(values):
+            if name != "mid_gap" or venue:
+                obs[:, venues.column(name, venue)] = value / scales.get(name, venues.qty_scale)
+    for bargain, taken in ((np.inf, [3, 0, 0]), (0.8, [3, 0, 0]), (0.6, [4, 0, 0]), (-0.7, [4, 0, 3])):
+        actions = Router(venues, bargain=bargain)(obs)[0].reshape(3, 2).astype(float)
+        assert np.floor((actions[:, 0] + 1) / 2 * 150 + 0.5).tolist() == taken, bargain
+    obs[:, venues.column("parent_side")] = -1.0  # nobody bids
+    assert (Router(venues, bargain=-9.0, slack=0.1)(obs)[:, ::2] == -1).all()
 
 
 def test_candidates_differ_and_mistakes_are_named(desk):

@@ -12,21 +12,24 @@ from baselines import tuned
 from baselines.evaluate import Worlds
 from baselines.keyed import mix_seats
 from baselines.policies.desk import Desk
-from baselines.policies.library import DESKS, POLICIES, build, candidates, names_for
+from baselines.policies.library import build, candidates
 from baselines.seats import METRICS, play
 from baselines.tune import load_tuned
 from baselines.tune_roles import Table
-from benchmarks import reference_scores
 from qsl_envs import cli
 from qsl_envs.errors import ConfigError, DataError
-from qsl_envs.registration import ENVIRONMENTS, MARL_ENVIRONMENTS
 
 SHORT = {"session_ns": 2_000_000_000}
 
 
 def makers(num_envs, **changes):
-    """Four makers in a market of two seconds; small losses end a part."""
-    settings = {"autoreset_mode": "SameStep", **SHORT, "tasks": {"maker": {"max_loss": 3.0}}, **changes}
+    """Four makers in a market of five seconds; small losses end a part."""
+    settings = {
+        "autoreset_mode": "SameStep",
+        "session_ns": 5_000_000_000,
+        "tasks": {"maker": {"max_loss": 1.0}},
+        **changes,
+    }
     return qsl_envs.make_marl_vec("qsl/MarketMakers-v0", num_envs, **settings)
 
 
@@ -72,7 +75,7 @@ def test_seats_are_played_as_one_by_one_and_blocks_do_not_matter():
         for seat, found in enumerate(alone(3 + world)):
             for metric, value in found.items():
                 assert results[0][metric][world, seat] == value, (world, seat, metric)
-    assert len(set(results[0]["steps"][:, 1])) > 1, "some parts end early"
+    assert len(np.unique(results[0]["steps"])) > 2, "some parts end early"
     assert (results[0]["volume"][:, 3] == 0).all() and (results[0]["score"][:, 3] == 0).all()
 
 
@@ -151,62 +154,8 @@ def test_mistakes_are_named(words, said, capsys):
 
 
 def test_a_file_that_is_not_there_or_is_something_else_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="MakersTakers-v0.maker"):
+    with pytest.raises(ConfigError, match="env_id and role must be of .*AvellanedaStoikov-v0"):
         tuned.load("qsl/MakersTakers-v0")
     (tmp_path / "MarketMaking-v0.json").write_text("[]")
     with pytest.raises(DataError, match="qsl tune"):
         tuned.load("qsl/MarketMaking-v0", folder=tmp_path)
-
-
-@pytest.mark.parametrize(("env_id", "role"), sorted(DESKS, key=str))
-def test_what_comes_with_the_package(env_id, role):
-    """Every environment and role: as many tries for each policy, the best of them, and how it does on other worlds."""
-    content = tuned.read(env_id, role)
-    about, policies = content["about"], content["policies"]
-    assert (about["env_id"], about["role"], about["env_options"]) == (env_id, role, {})
-    assert about["training"]["split"] == "train" and about["validation"]["split"] == "validation"
-    assert len(about["commit"]) == 40 and about["tries_of_each"] >= 12 and about["training"]["worlds"] >= 32
-    plain = {name for name in names_for(env_id, role) if name not in policies}
-    assert plain <= {"do nothing", "random", "optimal"} and len(policies) >= 2
-    for name, found in policies.items():
-        assert len(found["tries"]) == about["tries_of_each"]
-        best = max(found["tries"], key=lambda one: one["score"])
-        assert found["parameters"] == best["parameters"] and best["interval"][0] <= best["score"]
-        assert set(found["parameters"]) <= set(POLICIES[name].__dataclass_fields__)
-    best = tuned.best(env_id, role)
-    difference = policies[best.name]["validation"]["minus_do_nothing"]
-    assert best.beats_doing_nothing == (difference[1] > 0)
-
-
-def test_reference_scores_say_what_was_played(tmp_path):
-    options = {"session_ns": 3_000_000_000}
-    (found,) = reference_scores.measure("qsl/OptimalExecution-v0", worlds=4, options=options)
-    path = reference_scores.write(found, tmp_path)
-    assert reference_scores.read("qsl/OptimalExecution-v0", None, tmp_path) == found and path.parent == tmp_path
-    assert [row["policy"] for row in found["rows"]] == list(names_for("qsl/OptimalExecution-v0"))
-    known = tuned.load("qsl/OptimalExecution-v0")
-    for row in found["rows"]:
-        assert row["parameters"] == known.get(row["policy"], {})
-        assert row["score"][1] <= row["score"][0] <= row["score"][2]
-        if row["policy"] != "do nothing":
-            assert row["minus_do_nothing"][0] == pytest.approx(row["score"][0] - found["rows"][0]["score"][0], abs=0.01)
-    page = reference_scores.page_table("qsl/OptimalExecution-v0", tmp_path)
-    assert page.count("\n| ") == len(found["rows"]) + 1 and "4 worlds" in page
-    roles = reference_scores.measure("qsl/MarketMakers-v0", worlds=2, options=options)
-    assert [one["role"] for one in roles] == ["maker"] and roles[0]["others"]["maker"]["name"]
-
-
-@pytest.mark.parametrize("env_id", [entry.env_id for entry in (*ENVIRONMENTS, *MARL_ENVIRONMENTS)])
-def test_every_page_shows_its_scores(env_id):
-    page = reference_scores.page_table(env_id)
-    for known, role in DESKS:
-        if known == env_id:
-            for name in names_for(env_id, role):
-                assert f"| {name} | " in page
-
-
-def test_published_tables_are_their_results():
-    for page, name, table in (("baselines.md", "reference", reference_scores.overview()),
-                              ("start-here.md", "front_door", reference_scores.rungs())):  # fmt: skip
-        text = (reference_scores.ROOT / "docs" / page).read_text()
-        assert f"<!-- scores:{name} begin -->\n{table}\n<!-- scores:{name} end -->" in text
