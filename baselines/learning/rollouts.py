@@ -117,8 +117,9 @@ class Collector:
             self.ways = torch.randn(shape, generator=self.noise)
         for t in range(self.num_steps):
             r.obs[t] = self.obs
-            out, r.values[t], self.state = agent.step(actor.normalize(self.obs), self.state)
-            draws = self._draws(actor, out)
+            normal = actor.normalize(self.obs)
+            out, r.values[t], self.state = agent.step(normal, self.state)
+            draws = self._draws(actor, normal, out)
             r.actions[t] = actor.draw(out, draws, self.mask)
             r.log_probs[t] = actor.log_prob(out, r.actions[t], self.mask)
             if r.masks is not None and self.mask is not None:
@@ -130,7 +131,7 @@ class Collector:
         r.next_values[-1] += (1.0 - r.ended[-1]) * last
         return r
 
-    def _draws(self, actor: Actor, out: Tensor) -> Tensor:
+    def _draws(self, actor: Actor, normal: Tensor, out: Tensor) -> Tensor:
         """What chance adds to the head's outputs: even draws for choices, else standard normal ones.
 
         With `steady_noise` those of an environment are a linear function of the last hidden layer, the same for a
@@ -138,7 +139,7 @@ class Collector:
         """
         if not self.steady_noise:
             return (torch.rand if self.discrete else torch.randn)(out.shape, generator=self.noise)
-        features = nn.functional.normalize(actor.body(actor.normalize(self.obs)), dim=-1)
+        features = nn.functional.normalize(actor.body(normal), dim=-1)
         return torch.einsum("nf,nfa->na", features, self.ways)
 
     def _step(self, agent: Collectable, r: Rollout, t: int) -> None:
